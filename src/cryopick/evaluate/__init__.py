@@ -1,0 +1,1 @@
+"""Floor 3: how good picks are against a truth."""

@@ -1,0 +1,1 @@
+"""What belongs to images: tilts, alignments, CTF, acquisition."""

@@ -1,0 +1,1 @@
+"""Pick files: one module per dialect, and the registry over all of them."""

@@ -1,0 +1,169 @@
+"""What every picking job leaves behind: ``picks.star``, the discarded picks, plots, counts."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick.io.picks.dialect import Frame
+from cryopick.io.picks.npz import load_picks
+from cryopick.io.picks.registry import write_picks
+from cryopick.jobs.image_inputs import open_single
+from cryopick.jobs.picture import add_circles, png_of, whole_picture
+from cryopick.model import Image, Picks, SetKind, active, concatenate, deleted
+from cryopick.model.sets import counted
+from cryopick.run.job import Item, Outcome, Plot
+
+PICKS = "picks.npz"
+
+
+def open_for_picking(item: Item) -> Image:
+    """Open the image of an item as one image (a stack is not searched)."""
+    return open_single(item.inputs["path"], item.inputs["pixel_size_angstrom"])
+
+
+def collect_picks(
+    folder: Path, items: Sequence[Item], *, thresholds: Mapping[str, float], next_command: str
+) -> Outcome:
+    """Join the picks of all items that are done, and write them down.
+
+    Parameters
+    ----------
+    folder
+        The job folder.
+    items
+        All items; those without ``picks.npz`` have failed.
+    thresholds
+        Threshold of each image, by name.
+    next_command
+        Suggested next step.
+    """
+    done = [i for i in items if (folder / "items" / i.id / PICKS).is_file()]
+    parts = [load_picks(folder / "items" / i.id / PICKS) for i in done]
+    ndim = int(items[0].inputs["ndim"]) if items else 2
+    picks = concatenate(parts) if parts else Picks.empty(ndim)
+    frame = Frame(
+        grids={i.inputs["name"]: open_for_picking(i).grid for i in done},
+        files={i.inputs["name"]: i.inputs["path"] for i in done},
+    )
+    files = _write_stars(picks, folder, frame)
+    counts = {i.inputs["name"]: len(active(p)) for i, p in zip(done, parts, strict=True)}
+    taken, dropped = active(picks), deleted(picks)
+    reasons = np.asarray(dropped.reason) if len(dropped) else np.zeros(0, dtype=str)
+    kind = SetKind.MICROGRAPHS if ndim == 2 else SetKind.TOMOGRAMS
+    summary: dict[str, Any] = {
+        "picks": len(taken),
+        "images": len(done),
+        "picks_per_image": counts,
+        "discarded": {
+            str(r): int(n) for r, n in zip(*np.unique(reasons, return_counts=True), strict=True)
+        },
+        "thresholds": dict(thresholds),
+    }
+    plots = [_histogram(picks, thresholds)]
+    if len(counts) > 1:
+        plots.append(_per_image(counts))
+    if done:
+        plots.append(_overlay(open_for_picking(done[0]), parts[0]))
+    empty = [name for name, n in counts.items() if n == 0]
+    warnings = (
+        [f"no picks in {', '.join(empty[:5])}" + (", ..." if len(empty) > 5 else "")]
+        if empty
+        else []
+    )
+    return Outcome(
+        summary=summary,
+        sentence=f"{counted(len(taken), SetKind.PICKS)} from {counted(len(done), kind)}",
+        files=files,
+        plots=plots,
+        warnings=warnings,
+        next_command=next_command,
+    )
+
+
+def _write_stars(picks: Picks, folder: Path, frame: Frame) -> dict[str, str]:
+    name = "relion" if picks.ndim == 2 else "relion5"
+    write_picks(picks, folder / "picks.star", frame, name=name)
+    files = {"picks": "picks.star"}
+    dropped = deleted(picks)
+    if len(dropped):
+        shown = replace(dropped, state=np.full(len(dropped), "auto"))
+        write_picks(shown, folder / "discarded.star", frame, name=name)
+        files["discarded"] = "discarded.star"
+    return files
+
+
+def _histogram(picks: Picks, thresholds: Mapping[str, float]) -> Plot:
+    figure, axes = _figure(6, 3)
+    score = np.zeros(len(picks)) if picks.score is None else picks.score
+    taken = np.ones(len(picks), bool) if picks.state is None else picks.state != "deleted"
+    if len(score):
+        bins = np.histogram_bin_edges(score[np.isfinite(score)], bins=60)
+        axes.hist(
+            [score[taken], score[~taken]],
+            bins=bins,
+            stacked=True,
+            color=["#2b6cb0", "#cbd5e0"],
+            label=["picks", "discarded"],
+        )
+        axes.legend(frameon=False)
+    if thresholds:
+        axes.axvline(float(np.median(list(thresholds.values()))), color="#c53030", lw=1)
+    axes.set_xlabel("score")
+    axes.set_ylabel("candidates")
+    return Plot(title="Scores", caption="Red: median threshold.", svg=_svg(figure))
+
+
+def _per_image(counts: Mapping[str, int]) -> Plot:
+    figure, axes = _figure(6, 2.5)
+    axes.plot(list(counts.values()), ".-", color="#2b6cb0")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("image, in order")
+    axes.set_ylabel("picks")
+    return Plot(title="Picks per image", svg=_svg(figure))
+
+
+def _overlay(image: Image, picks: Picks) -> Plot:
+    """Show the first image (the middle slab of a tomogram) with its picks, coloured by score."""
+    plane, near = _slab(image, active(picks))
+    figure, axes = whole_picture(plane, longest_px=500, cut_percent=1)
+    if len(near):
+        px = image.grid.to_px(near.position_angstrom)
+        known = near.diameter_angstrom is not None
+        size_angstrom = near.diameter_angstrom if known else np.full(len(near), np.nan)
+        size = np.asarray(size_angstrom) / image.grid.pixel_size_angstrom
+        circles = add_circles(axes, px, size, cmap="plasma", linewidth=1.2)
+        if near.score is not None:
+            circles.set_array(near.score)
+    caption = f"{image.name}: {len(near):,} picks shown, bright circles score higher."
+    return Plot(title="First image", caption=caption, png=png_of(figure))
+
+
+def _slab(image: Image, picks: Picks) -> tuple[NDArray[np.float32], Picks]:
+    if image.ndim == 2:
+        return image.read(), picks
+    middle, half = image.grid.shape[0] // 2, 5
+    slab = np.asarray(image.data[max(0, middle - half) : middle + half + 1], dtype=np.float32)
+    z = image.grid.to_px(picks.position_angstrom)[:, 2] if len(picks) else np.zeros(0)
+    return slab.mean(0), picks[np.abs(z - middle) <= half] if len(picks) else picks
+
+
+def _figure(width: float, height: float) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout=None)
+    return figure, figure.add_subplot()
+
+
+def _svg(figure: Any) -> str:
+    buffer = io.StringIO()
+    figure.tight_layout()
+    figure.savefig(buffer, format="svg")
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

@@ -1,0 +1,52 @@
+"""Every job: the words of its command, the module that declares it, its title.
+
+The table is all that ``cryopick --help`` reads: a job's module (and with it pydantic, numpy and
+torch) is imported only when the job is wanted. A test holds each title against the job's own.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from cryopick.errors import InputError
+
+if TYPE_CHECKING:  # pydantic would cost `cryopick --help` a third of its time
+    from cryopick.run.job import Job
+
+JOBS: dict[str, tuple[str, str]] = {
+    "pick log": (
+        "cryopick.jobs.pick_log",
+        "Pick round particles without a template (2D and 3D)",
+    ),
+    "compare": ("cryopick.jobs.compare", "Score picks against the truth"),
+    "resample": (
+        "cryopick.jobs.resample",
+        "Bin or Fourier-crop images and volumes to another pixel size",
+    ),
+    "filter": ("cryopick.jobs.filter", "Band-pass, blur or locally normalise images and volumes"),
+    "simulate micrographs": (
+        "cryopick.jobs.simulate_micrographs",
+        "Make realistic micrographs with known truth",
+    ),
+    "simulate tomogram": (
+        "cryopick.jobs.simulate_tomogram",
+        "Make a realistic tomogram with known truth",
+    ),
+}
+"""Words: module (its ``JOB`` is the declaration), title."""
+
+
+def load_job(words: str) -> Job[Any]:
+    """Import a job by the words of its command.
+
+    Examples
+    --------
+    >>> load_job("pick log").name
+    'pick log'
+    """
+    if words not in JOBS:
+        raise InputError(
+            f"{words!r} is not a job of this version of cryopick; known: {', '.join(sorted(JOBS))}"
+        )
+    return importlib.import_module(JOBS[words][0]).JOB

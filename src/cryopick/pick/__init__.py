@@ -1,0 +1,1 @@
+"""Floor 3: pickers, arrays and model types in and out."""

@@ -1,0 +1,250 @@
+"""`LocalExecutor`: long-lived worker processes on this machine.
+
+One single-threaded process per core (or one per GPU): a library is imported once per worker, not
+once per item, and results do not depend on how many threads a sum was split over. A worker that
+is killed (kill -9, out of memory, a crash in native code) is replaced; its item is tried once
+more, after the others, and then given up with a line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator
+from multiprocessing.connection import Connection, wait
+
+from cryopick.errors import InputError, JobError
+from cryopick.run.executor import Done, Event, Executor, Failed, Order, Pulse, Retried
+from cryopick.run.job import Item
+from cryopick.run.machine import core_count
+from cryopick.run.worker import BROKEN, READY
+
+ATTEMPTS = 2
+"""How often an item is begun before a worker's death under it counts as its failure."""
+
+STILL_BORN = 8
+"""How many workers may die in a row before they were ready, until the job is given up."""
+
+PULSE_SECONDS = 0.2
+START = "import sys; from cryopick.run.worker import main; sys.exit(main(sys.argv[1:]))"
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+class LocalExecutor:
+    """Works on items in processes of this machine.
+
+    Parameters
+    ----------
+    workers
+        Number of processes.
+    """
+
+    name = "local"
+
+    def __init__(self, workers: int) -> None:
+        if workers < 1:
+            raise InputError(f"--workers: {workers} is not a number of processes; give 1 or more")
+        self.workers = workers
+        self._cancelled = False
+
+    def run(self, order: Order) -> Iterator[Event]:
+        """Work on all items of an order; yield what happens."""
+        self._cancelled = False
+        crew = _Crew(order, self.workers)
+        try:
+            while crew.busy() and not self._cancelled:
+                events = crew.turn()
+                yield from events or [Pulse()]
+        finally:
+            crew.dismiss(at_once=self._cancelled or crew.busy())
+
+    def cancel(self) -> None:
+        """Kill the workers at the next turn; items in flight are dropped."""
+        self._cancelled = True
+
+
+class _Hand:
+    """One worker process."""
+
+    def __init__(self, order: bytes, *, device: str, threads: int) -> None:
+        ours, theirs = socket.socketpair()
+        environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
+        with ours, theirs:
+            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-c", START, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=2,  # stdout belongs to the driver's result
+                env=environment | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                start_new_session=True,  # Ctrl-C reaches the driver, which ends its workers
+            )
+            self.line = Connection(ours.detach())
+        self.device = device
+        self.item: Item | None = None
+        self.ready = False
+        self._send(pickle.dumps(sys.path))
+        self._send(order)
+
+    def give(self, item: Item) -> None:
+        self.item = item
+        self._send(pickle.dumps(item))
+
+    def leave(self) -> None:
+        self._send(pickle.dumps(None))
+
+    def end(self, *, at_once: bool) -> None:
+        if at_once:
+            self.process.kill()
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.line.close()
+
+    def _send(self, message: bytes) -> None:
+        # If it died, the next turn reads the end of its line and deals with it.
+        with contextlib.suppress(OSError):
+            self.line.send_bytes(message)
+
+
+class _Crew:
+    """The workers of one order and what each is at."""
+
+    def __init__(self, order: Order, size: int) -> None:
+        self._order = order
+        self._size = min(size, len(order.items))
+        self._waiting = deque(order.items)
+        self._hands: list[_Hand] = []
+        self._deaths: dict[str, int] = {}
+        self._still_born = 0
+        self._packed = {device: pack(order, device) for device in order.devices}
+
+    def busy(self) -> bool:
+        return bool(self._waiting) or any(hand.item for hand in self._hands)
+
+    def turn(self) -> list[Event]:
+        """Staff, hand out, listen once."""
+        while len(self._hands) < min(self._size, len(self._waiting) + self._at_work()):
+            self._hire()
+        for hand in self._hands:
+            if hand.ready and hand.item is None and self._waiting:
+                hand.give(self._waiting.popleft())
+        heard = wait([hand.line for hand in self._hands], timeout=PULSE_SECONDS)
+        return [
+            event
+            for hand in [hand for hand in self._hands if hand.line in heard]
+            for event in self._listen(hand)
+        ]
+
+    def dismiss(self, *, at_once: bool) -> None:
+        for hand in self._hands:
+            if not at_once:
+                hand.leave()
+        for hand in self._hands:
+            hand.end(at_once=at_once)
+        self._hands.clear()
+
+    def _at_work(self) -> int:
+        return sum(hand.item is not None for hand in self._hands)
+
+    def _hire(self) -> None:
+        devices = self._order.devices
+        device = min(devices, key=lambda name: sum(hand.device == name for hand in self._hands))
+        threads = 1 if device == "cpu" else max(1, core_count() // self._size)
+        self._hands.append(_Hand(self._packed[device], device=device, threads=threads))
+
+    def _listen(self, hand: _Hand) -> list[Event]:
+        try:
+            message = hand.line.recv()
+        except (EOFError, OSError):
+            return self._bury(hand)
+        if isinstance(message, Done | Failed):
+            hand.item = None
+            return [message]
+        word, line, detail = message
+        if word == BROKEN:
+            raise JobError(f"{self._order.job.name}: a worker cannot start: {line}\n{detail}")
+        hand.ready = word == READY
+        self._still_born = 0
+        return []
+
+    def _bury(self, hand: _Hand) -> list[Event]:
+        hand.end(at_once=True)
+        self._hands.remove(hand)
+        cause = _cause(hand.process.returncode)
+        if not hand.ready:
+            self._still_born += 1
+            if self._still_born >= STILL_BORN:
+                raise JobError(f"{self._order.job.name}: workers die as they start ({cause})")
+        if hand.item is None:
+            return []
+        item, count = hand.item, self._deaths.get(hand.item.id, 0) + 1
+        self._deaths[item.id] = count
+        if count < ATTEMPTS:
+            self._waiting.append(item)
+            return [Retried(item.id, f"{item.id}: its worker ended ({cause}); tried again later")]
+        line = (
+            f"{item.id}: its worker ended {count} times ({cause}); "
+            "if memory ran out, give fewer --workers, then: cryopick resume"
+        )
+        return [Failed(item.id, line)]
+
+
+def pack(order: Order, device: str) -> bytes:
+    """Pickle an order (without its items) for a worker."""
+    for part in (order.job.work, order.job.params):
+        if part.__module__ == "__main__":
+            raise InputError(
+                f"{order.job.name}: {part.__qualname__} is defined in __main__, where workers "
+                "cannot import it; move it to a module, or give executor=InlineExecutor()"
+            )
+    bare = Order(
+        job=order.job,
+        params=order.params,
+        items=(),
+        folder=order.folder,
+        seed=order.seed,
+        devices=order.devices,
+    )
+    try:
+        return pickle.dumps((bare, device))
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise InputError(
+            f"{order.job.name}: cannot be sent to a worker ({error}); "
+            "define its functions at the top of a module, or give executor=InlineExecutor()"
+        ) from error
+
+
+def _cause(returncode: int | None) -> str:
+    if returncode is not None and returncode < 0:
+        try:
+            return f"killed by {signal.Signals(-returncode).name}"
+        except ValueError:
+            return f"killed by signal {-returncode}"
+    return f"exit code {returncode}"
+
+
+def choose_executor(
+    *, workers: int | None, devices: tuple[str, ...], item_bytes: int, items: int
+) -> Executor:
+    """Give the executor for this machine: a worker per core or GPU, as many as memory allows."""
+    from cryopick.run.machine import free_bytes
+
+    if workers is None:
+        workers = core_count() if devices[0] == "cpu" else len(devices)
+        if devices[0] == "cpu" and item_bytes > 0:
+            workers = max(1, min(workers, free_bytes() // item_bytes))
+    return LocalExecutor(max(1, min(workers, items)) if workers > 0 else workers)

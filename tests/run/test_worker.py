@@ -1,0 +1,81 @@
+"""The worker process: serves its driver, and ends with it."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from cryopick.run.executor import Done, Order
+from cryopick.run.local import START, pack
+from cryopick.run.worker import BROKEN, READY
+from toy_jobs import JOB, ToyParams
+
+
+@contextmanager
+def worker() -> Generator[tuple[Connection, subprocess.Popen[bytes]]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-c", START, str(theirs.fileno())], pass_fds=[theirs.fileno()]
+        )
+        line = Connection(ours.detach())
+    with process:
+        yield line, process
+        if not line.closed:
+            line.close()
+        process.kill()
+
+
+def order_of(folder: Path, **params: object) -> Order:
+    values = ToyParams(names=["a", "b"], **params)
+    return Order(
+        job=JOB, params=values, items=JOB.plan(values), folder=folder, seed=0, devices=("cpu",)
+    )
+
+
+def test_a_conversation(tmp_path: Path) -> None:
+    order = order_of(tmp_path)
+    with worker() as (line, process):
+        line.send(sys.path)
+        line.send_bytes(pack(order, "cpu"))
+        assert line.recv() == (READY, "", "")
+        for item in order.items:
+            line.send(item)
+            done = line.recv()
+            assert isinstance(done, Done)
+            assert done.id == item.id
+        line.send(None)
+        assert process.wait(timeout=30) == 0
+    assert sorted(path.name for path in (tmp_path / "items").iterdir()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 600.0])
+def test_it_ends_when_the_driver_is_gone(tmp_path: Path, seconds: float) -> None:
+    order = order_of(tmp_path, sleep_seconds=seconds)
+    with worker() as (line, process):
+        line.send(sys.path)
+        line.send_bytes(pack(order, "cpu"))
+        line.recv()
+        if seconds:
+            line.send(order.items[0])
+        line.close()
+        assert process.wait(timeout=30) == 1
+
+
+def test_it_says_why_it_cannot_start() -> None:
+    with worker() as (line, process):
+        line.send(sys.path)
+        line.send_bytes(pickle.dumps(None))  # no order and device
+        word, reason, detail = line.recv()
+        assert word == BROKEN
+        assert reason.startswith("TypeError: ")
+        assert "Traceback" in detail
+        assert process.wait(timeout=30) == 1
