@@ -1,0 +1,1 @@
+"""Template matching in tomograms: from a map to oriented candidates."""
