@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryopick.errors import InputError
 from cryopick.model import Optics, TiltSeries
@@ -35,7 +35,7 @@ class Imaging:
     tilts: TiltSeries | None = None
     per_tilt: bool = False
     phase_flipped: bool = True
-    optics: Optics = Optics()
+    optics: Optics = field(default_factory=Optics)
     use_ctf: bool = False
     handedness: int = 0
 
