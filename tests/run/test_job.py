@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from cryopick.run.job import Cost, Item, Job, Outcome, Params, Plot, param
+from cryopick.run.job import Cost, Item, Job, Outcome, Params, Plot, Worker, param
+from cryopick.run.machine import free_bytes
 from toy_jobs import JOB, ToyParams
 
 
@@ -89,3 +91,29 @@ def test_defaults_of_outcomes_are_not_shared() -> None:
 def test_the_arguments_of_a_job_are_among_its_parameters() -> None:
     assert isinstance(JOB, Job)
     assert set(JOB.arguments) <= set(JOB.params.model_fields)
+
+
+def test_a_worker_needs_only_its_folder_its_device_and_its_seed(tmp_path: Path) -> None:
+    worker = Worker(folder=tmp_path, device="cpu", seed=1)
+    assert worker.cores == 1
+    assert 0 < worker.memory_bytes <= free_bytes() * 2
+    assert worker.checkpoints.is_relative_to(tmp_path)
+    worker.progress(0.25)  # to nobody
+    assert list(tmp_path.iterdir()) == []  # the folder of checkpoints is made by who needs it
+
+
+def test_a_worker_is_given_what_it_may_use(tmp_path: Path) -> None:
+    heard: list[float] = []
+    worker = Worker(
+        folder=tmp_path / "a",
+        device="cpu",
+        seed=1,
+        cores=8,
+        memory_bytes=1 << 30,
+        checkpoints=tmp_path / "b",
+        progress=heard.append,
+    )
+    worker.progress(0.5)
+    assert (worker.cores, worker.memory_bytes) == (8, 1 << 30)
+    assert (worker.checkpoints, heard) == (tmp_path / "b", [0.5])
+    assert dataclasses.replace(worker, folder=tmp_path).checkpoints == tmp_path / "b"

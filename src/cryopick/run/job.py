@@ -15,6 +15,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cryopick.run.machine import free_bytes
+
 
 class Params(BaseModel):
     """Base of every job's parameters: frozen, complete, nothing unknown accepted."""
@@ -78,9 +80,19 @@ class Item:
     cost: Cost
 
 
+def _nobody_listens(fraction: float) -> None:
+    """Take the progress of an item that nobody asked about."""
+
+
+_NOT_GIVEN = Path()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """Where an item is worked on.
+    """Where an item is worked on, and with what.
+
+    The result must depend on none of it but ``seed`` (and on ``device`` as far as devices round
+    differently).
 
     Attributes
     ----------
@@ -91,11 +103,41 @@ class Worker:
         ``cpu`` or ``cuda:N``.
     seed
         Seed of this item, derived from the job's seed and the item's id.
+    cores
+        How many threads ``work`` may keep busy at once, each of them single-threaded in its
+        libraries: `cryopick.ops.threads.in_threads`.
+    memory_bytes
+        What this item may use.
+    checkpoints
+        A folder of this item alone, for what a second try can go on from. It outlives a killed
+        worker, a killed driver and a failure; it goes once the item is done, and when the job is
+        resumed with other inputs or another version. It is not there until ``work`` makes it
+        (``mkdir(parents=True, exist_ok=True)``); write files into it whole, by
+        `cryopick.io.atomic`. Where it is not given it lies in ``folder``.
+    progress
+        ``progress(fraction)`` tells how far the item is, from 0 to 1. The first call tells where
+        it starts: 0, or the share that the checkpoints already held. Any thread may call it, as
+        often as it likes; it is passed on at most twice a second.
+
+    Examples
+    --------
+    >>> worker = Worker(folder=Path("part"), device="cpu", seed=1)
+    >>> worker.progress(0.5)
+    >>> worker.cores, worker.checkpoints.is_relative_to(worker.folder)
+    (1, True)
     """
 
     folder: Path
     device: str
     seed: int
+    cores: int = 1
+    memory_bytes: int = field(default_factory=free_bytes)
+    checkpoints: Path = _NOT_GIVEN
+    progress: Callable[[float], None] = _nobody_listens
+
+    def __post_init__(self) -> None:
+        if self.checkpoints == _NOT_GIVEN:
+            object.__setattr__(self, "checkpoints", self.folder / ".checkpoints")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
