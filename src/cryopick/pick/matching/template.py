@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import torch
 
 # Linear interpolation in a map sampled twice as finely errs no more than a cubic one in the map.
-_OVERSAMPLING = 2
+OVERSAMPLING = 2
 _CHUNK_VOXELS = 4_000_000
 
 
@@ -126,13 +126,24 @@ class TurnedTemplates:
         z, y, x = torch.meshgrid(axis, axis, axis, indexing="ij")
         self._points = torch.stack([x, y, z], dim=-1).reshape(-1, 3)
 
-    def at(self, orientation: NDArray[np.float64]) -> torch.Tensor:
-        """Templates ``t``, ``(m, n, n, n)`` float32, in ``m`` orientations ``(m, 4)``."""
+    @property
+    def fine(self) -> torch.Tensor:
+        """The density sampled `OVERSAMPLING` times as finely; centre at ``n // 2`` times that."""
+        return self._fine
+
+    def at(
+        self, orientation: NDArray[np.float64], *, shift_px: NDArray[np.float64] | None = None
+    ) -> torch.Tensor:
+        """Templates ``t``, ``(m, n, n, n)`` float32, in ``m`` orientations ``(m, 4)``.
+
+        ``shift_px`` ``(m, 3)`` moves each template by x, y, z; the mask stays.
+        """
         import torch
 
         parts: list[torch.Tensor] = []
-        for part in self._chunks(orientation):
-            weighted = self.weighted(part)
+        for rows in self._chunks(orientation):
+            part = np.atleast_2d(orientation)[rows]
+            weighted = self.weighted(part, shift_px=None if shift_px is None else shift_px[rows])
             mask = self.masks(part)
             total = mask.sum((-3, -2, -1), keepdim=True)
             mean = (weighted * mask).sum((-3, -2, -1), keepdim=True) / total
@@ -141,11 +152,13 @@ class TurnedTemplates:
             parts.append(centred * mask * variance.clamp_min(1e-20).rsqrt())
         return torch.cat(parts)
 
-    def weighted(self, orientation: NDArray[np.float64]) -> torch.Tensor:
-        """Turned and weighted densities ``w``, ``(m, n, n, n)``, without mask."""
+    def weighted(
+        self, orientation: NDArray[np.float64], *, shift_px: NDArray[np.float64] | None = None
+    ) -> torch.Tensor:
+        """Turned, moved and weighted densities ``w``, ``(m, n, n, n)``, without mask."""
         import torch
 
-        turned = self._sampled(self._fine, orientation, oversampling=_OVERSAMPLING)
+        turned = self._sampled(self._fine, orientation, shift_px, oversampling=OVERSAMPLING)
         if self._weight is None:
             return turned
         spectrum = torch.fft.rfftn(turned, dim=(-3, -2, -1)) * self._weight
@@ -155,23 +168,30 @@ class TurnedTemplates:
         """Masks that go with `at`: ``(1, n, n, n)`` where spherical, else ``(m, n, n, n)``."""
         if self.template.spherical_mask:
             return self._mask[None]
-        return self._sampled(self._mask, orientation, oversampling=1)
+        return self._sampled(self._mask, orientation, None, oversampling=1)
 
-    def _chunks(self, orientation: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        orientation = np.atleast_2d(np.asarray(orientation, dtype=np.float64))
+    def _chunks(self, orientation: NDArray[np.float64]) -> list[slice]:
         step = max(1, _CHUNK_VOXELS // self.template.box_px**3)
-        return [orientation[first : first + step] for first in range(0, len(orientation), step)]
+        return [slice(i, i + step) for i in range(0, len(np.atleast_2d(orientation)), step)]
 
     def _sampled(
-        self, source: torch.Tensor, orientation: NDArray[np.float64], *, oversampling: int
+        self,
+        source: torch.Tensor,
+        orientation: NDArray[np.float64],
+        shift_px: NDArray[np.float64] | None,
+        *,
+        oversampling: int,
     ) -> torch.Tensor:
-        """Sample ``source`` at ``R^-1 u`` for every voxel ``u``; outside it is 0."""
+        """Sample ``source`` at ``R^-1 (u - shift)`` for every voxel ``u``; outside it is 0."""
         import torch
 
         n, fine = self.template.box_px, source.shape[0]
         matrix = torch.from_numpy(to_matrix(np.atleast_2d(orientation)).astype(np.float32))
+        points = self._points
+        if shift_px is not None:
+            points = points - torch.from_numpy(shift_px.astype(np.float32)).to(self.device)[:, None]
         # (R^-1 u)ᵀ = uᵀ R
-        index = self._points @ matrix.to(self.device) * oversampling + (n // 2) * oversampling
+        index = points @ matrix.to(self.device) * oversampling + (n // 2) * oversampling
         places = (index * (2 / max(fine - 1, 1)) - 1).reshape(-1, n, n, n, 3)
         sampled = torch.nn.functional.grid_sample(
             source.expand(len(places), 1, -1, -1, -1), places, align_corners=True
@@ -180,10 +200,10 @@ class TurnedTemplates:
 
 
 def _oversampled(density: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Sample a cube ``_OVERSAMPLING`` times as finely by padding its Fourier transform."""
+    """Sample a cube ``OVERSAMPLING`` times as finely by padding its Fourier transform."""
     from scipy import fft
 
-    n, fine = density.shape[0], density.shape[0] * _OVERSAMPLING
+    n, fine = density.shape[0], density.shape[0] * OVERSAMPLING
     spectrum = fft.fftshift(fft.fftn(density.astype(np.float64)))
     if n % 2 == 0:
         # The highest frequency of an even box stands for itself and its mirror image.
@@ -199,7 +219,7 @@ def _oversampled(density: NDArray[np.float32]) -> NDArray[np.float32]:
     wide = np.zeros((fine,) * 3, dtype=np.complex128)
     window = slice(start, start + spectrum.shape[0])
     wide[window, window, window] = spectrum
-    values = fft.ifftn(fft.ifftshift(wide)).real * _OVERSAMPLING**3
+    values = fft.ifftn(fft.ifftshift(wide)).real * OVERSAMPLING**3
     return np.ascontiguousarray(values, dtype=np.float32)
 
 
