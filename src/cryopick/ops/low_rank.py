@@ -1,0 +1,145 @@
+"""Write many similar rows as mixtures of a few: ``A ≈ coefficients @ basis``.
+
+The templates of a rotation list resemble each other, so that a few hundred components hold nearly
+all of them. The basis is found by a randomised range finder with power iterations (Halko,
+Martinsson & Tropp 2011, doi 10.1137/090771806), on a subset of the rows where there are many.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+_EXTRA = 32
+_POWER_ITERATIONS = 2
+# Rows that the basis is found from. Further rows of the same kind lie in the same space.
+_MAX_ROWS_FOR_BASIS = 6000
+_ROWS_AT_ONCE = 2048
+
+
+class Rows(Protocol):
+    """Rows made on demand."""
+
+    def __call__(self, index: NDArray[np.int64], /) -> torch.Tensor:
+        """Rows of these indices, ``(len(index), n)`` float32."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LowRank:
+    """Rows as mixtures of orthonormal components, the strongest first.
+
+    Attributes
+    ----------
+    basis
+        ``(k, n)`` float32, orthonormal rows.
+    coefficients
+        ``(rows, k)`` float32.
+    energy
+        ``(k,)``: fraction of the sum of squares of all rows that the first 1, 2, ... k components
+        hold.
+    """
+
+    basis: NDArray[np.float32]
+    coefficients: NDArray[np.float32]
+    energy: NDArray[np.float64]
+
+    def rank_for(self, energy: float) -> int:
+        """Number of components that hold this fraction of the energy; all where none does."""
+        return min(int(np.searchsorted(self.energy, energy)) + 1, len(self.energy))
+
+    def truncated(self, rank: int) -> LowRank:
+        """The first ``rank`` components alone."""
+        return LowRank(
+            basis=np.ascontiguousarray(self.basis[:rank]),
+            coefficients=np.ascontiguousarray(self.coefficients[:, :rank]),
+            energy=self.energy[:rank],
+        )
+
+
+def low_rank(rows: Rows, count: int, *, max_rank: int, seed: int = 0) -> LowRank:
+    """Find the strongest components of ``count`` rows.
+
+    Parameters
+    ----------
+    rows
+        Makes the rows of given indices; called once or twice per row, so that a large matrix
+        never exists as a whole.
+    count
+        How many rows there are.
+    max_rank
+        Most components wanted.
+    seed
+        Of the random start; the same seed gives the same components.
+
+    Examples
+    --------
+    >>> import torch
+    >>> mixtures = torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [1.0, 1.0, 0.0]])
+    >>> found = low_rank(lambda index: mixtures[index], 3, max_rank=2)
+    >>> bool(np.allclose(found.coefficients @ found.basis, mixtures, atol=1e-5))
+    True
+    """
+    import torch
+
+    if count < 1 or max_rank < 1:
+        raise InputError(
+            f"low rank: expected at least one row and one component, got {count} and {max_rank}"
+        )
+    rng = np.random.default_rng(seed)
+    chosen = np.arange(count)
+    if count > _MAX_ROWS_FOR_BASIS:
+        chosen = np.sort(rng.permutation(count)[:_MAX_ROWS_FOR_BASIS])
+    sample = torch.cat([rows(part) for part in _parts(chosen)])
+    basis = _leading_rows(sample, max_rank, rng=rng)
+    coefficients = torch.empty((count, basis.shape[0]), dtype=torch.float32, device=basis.device)
+    total = 0.0
+    for part in _parts(np.arange(count)):
+        block = sample if len(part) == count == len(chosen) else rows(part)
+        coefficients[part[0] : part[-1] + 1] = block @ basis.T
+        total += float(block.double().square().sum())
+    held = coefficients.double().square().sum(0).cumsum(0).cpu().numpy()
+    return LowRank(
+        basis=basis.cpu().numpy(),
+        coefficients=coefficients.cpu().numpy(),
+        energy=held / max(total, 1e-300),
+    )
+
+
+def _parts(index: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    return [index[i : i + _ROWS_AT_ONCE] for i in range(0, len(index), _ROWS_AT_ONCE)]
+
+
+def _leading_rows(sample: torch.Tensor, max_rank: int, *, rng: np.random.Generator) -> torch.Tensor:
+    """Leading right singular vectors ``(k, n)`` of a matrix ``(m, n)``."""
+    import torch
+
+    m, n = sample.shape
+    rank = min(max_rank, m, n)
+    width = min(rank + _EXTRA, m, n)
+    start = torch.from_numpy(rng.standard_normal((n, width)).astype(np.float32))
+    left = _orthonormal(sample @ start.to(sample.device))
+    for _ in range(_POWER_ITERATIONS):
+        right = _orthonormal(sample.T @ left)
+        left = _orthonormal(sample @ right)
+    small = left.T @ sample
+    # The few rows of `small` through their Gram matrix: far cheaper than a wide decomposition.
+    values, vectors = torch.linalg.eigh((small @ small.T).double())
+    order = torch.argsort(values, descending=True)[:rank]
+    order = order[values[order] > values.max() * 1e-12]
+    mixed = vectors[:, order].T.float() @ small
+    return mixed / torch.linalg.vector_norm(mixed, dim=1, keepdim=True)
+
+
+def _orthonormal(columns: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    return torch.linalg.qr(columns)[0]

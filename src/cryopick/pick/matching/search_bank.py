@@ -1,0 +1,282 @@
+"""The fast search: scores of all rotations from a few component maps.
+
+For every voxel the maps give ``k`` numbers ``u``; the scores of all rotations are the product of the
+bank's coefficients with ``u``, and only their maximum is kept.
+
+Most voxels are far from any particle. They are told apart in a first round with the strongest
+components and a thinned list of rotations; only the best fraction of the voxels goes through the
+full product. The limit between them comes from a fixed random sample of the whole volume, so that
+it does not depend on how the volume is cut into tiles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick.ops.running_max import RowMaximum
+from cryopick.ops.threads import in_threads
+from cryopick.pick.matching.bank import Bank
+from cryopick.pick.matching.best_maps import BestMaps
+from cryopick.pick.matching.component_maps import Tile, component_maps, plan_tiles
+from cryopick.pick.matching.patches import component_values, padded
+from cryopick.pick.matching.search import Means, SearchResult
+
+if TYPE_CHECKING:
+    import torch
+
+_SAMPLE_VOXELS = 20_000
+_COLUMNS_AT_ONCE = 65_536
+# Voxels of a transform: large enough that margins cost little, small enough for caches.
+_TILE_VOXELS = 2**21
+_LEAST_TILE_VOXELS = 2**15
+_BYTES_PER_TILE_VOXEL = 40
+_ROWS_PER_GROUP = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FirstRound:
+    """What decides which voxels deserve the full product.
+
+    Attributes
+    ----------
+    rank
+        Components used.
+    rows
+        Indices of the rotations used.
+    kept
+        Fraction of the voxels that goes on.
+    """
+
+    rank: int
+    rows: NDArray[np.int64]
+    kept: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BankSearch:
+    """Everything that is fixed before the first tile."""
+
+    bank: Bank
+    volume: torch.Tensor
+    deviation: NDArray[np.float32]
+    region: NDArray[np.bool_] | None
+    dtype: torch.dtype
+    first: FirstRound | None
+    limit: float = -np.inf
+    all_rows: RowMaximum = field(repr=False)
+    some_rows: RowMaximum | None = field(repr=False, default=None)
+
+
+def search_bank(
+    volume: NDArray[np.float32],
+    bank: Bank,
+    *,
+    deviation: NDArray[np.float32],
+    region: NDArray[np.bool_] | None = None,
+    first: FirstRound | None = None,
+    dtype: torch.dtype | None = None,
+    means: Means,
+) -> SearchResult:
+    """Find the best rotation of every voxel.
+
+    Parameters
+    ----------
+    volume
+        Filtered tomogram ``(z, y, x)``.
+    bank
+        Of the template, at the volume's voxel size.
+    deviation
+        ``(z, y, x)``: local standard deviation under the mask.
+    region
+        ``(z, y, x)``: where to search; None: everywhere.
+    first
+        The first round; None: every voxel goes through the full product.
+    dtype
+        Of the products; None: the fastest on this hardware.
+    means
+        Cores, memory, device, checkpoints and progress.
+    """
+    import torch
+
+    from cryopick.ops.running_max import choose_dtype
+
+    if dtype is None:
+        dtype = choose_dtype(bank.rank, len(bank.parts.coefficients), means.device)
+    whole = padded(
+        torch.from_numpy(np.asarray(volume, dtype=np.float32)).to(means.device), bank.reach_px
+    )
+    search = BankSearch(
+        bank=bank,
+        volume=whole,
+        deviation=deviation,
+        region=region,
+        dtype=dtype,
+        first=first,
+        all_rows=_maximum(bank.parts.coefficients, dtype, means.device),
+    )
+    sample = _sample(search)
+    search = _with_limit(search, sample)
+    tiles = [tile for tile in _tiles(search, means) if _searched(search, tile)]
+    found = BestMaps(volume.shape, tiles, means)
+
+    def work(number: int) -> None:
+        found.keep(number, *_search_tile(search, tiles[number]))
+
+    in_threads(work, found.todo(), cores=means.cores)
+    voxels = volume.size if region is None else int(np.count_nonzero(region))
+    return SearchResult(
+        score=found.score,
+        rotation=found.rotation,
+        variance=_variance(search, sample),
+        tests=float(voxels) * len(bank.parts.coefficients),
+    )
+
+
+def thinned_rows(rotations: NDArray[np.float64], *, step_deg: float) -> NDArray[np.int64]:
+    """Indices of rotations that still cover all others, at about ``step_deg``.
+
+    They are those of the list that lie nearest to a coarser grid.
+    """
+    from scipy.spatial import cKDTree
+
+    from cryopick.geometry.so3_grid import rotation_grid
+
+    tree = cKDTree(np.concatenate([rotations, -rotations]))
+    distance, nearest = tree.query(rotation_grid(step_deg))
+    # A reduced list (symmetry, cones) leaves grid points without a neighbour.
+    near = 2 * np.sin(np.deg2rad(step_deg) / 4)
+    return np.unique(nearest[distance <= near] % len(rotations))
+
+
+def _maximum(coefficients: NDArray[np.float32], dtype: torch.dtype, device: str) -> RowMaximum:
+    import torch
+
+    rows = torch.from_numpy(np.ascontiguousarray(coefficients))
+    return RowMaximum(rows, dtype=dtype, group=_ROWS_PER_GROUP, device=device)
+
+
+def _tiles(search: BankSearch, means: Means) -> list[Tile]:
+    rank = search.bank.rank if search.first is None else search.first.rank
+    per_voxel = rank * search.dtype.itemsize + _BYTES_PER_TILE_VOXEL
+    fits = means.memory_bytes // max(1, means.cores) // per_voxel
+    # In steps of two, so that two runs with about the same memory cut alike: how a transform is
+    # cut decides the last bits of its values.
+    voxels = _TILE_VOXELS
+    while voxels > max(fits, _LEAST_TILE_VOXELS):
+        voxels //= 2
+    nz, ny, nx = search.deviation.shape
+    return plan_tiles((nz, ny, nx), search.bank.reach_px, voxels_at_once=voxels)
+
+
+def _searched(search: BankSearch, tile: Tile) -> bool:
+    return search.region is None or bool(search.region[tile.slices].any())
+
+
+def _sample(search: BankSearch) -> tuple[NDArray[np.int64], torch.Tensor]:
+    """Random voxels of the region and their component values ``(k, n)``, float32."""
+    import torch
+
+    rng = np.random.default_rng(0)
+    shape = search.deviation.shape
+    if search.region is None:
+        flat = rng.integers(0, search.deviation.size, _SAMPLE_VOXELS)
+    else:
+        inside = np.flatnonzero(search.region)
+        flat = rng.choice(inside, _SAMPLE_VOXELS) if len(inside) else inside
+    voxel = np.stack(np.unravel_index(np.sort(flat), shape), axis=1)
+    basis = torch.from_numpy(search.bank.parts.basis).to(search.volume.device)
+    values = component_values(
+        search.volume,
+        voxel,
+        basis=basis,
+        offset_zyx=search.bank.offset_zyx,
+        margin_px=search.bank.reach_px,
+    )
+    return voxel, values / _deviation_at(search, voxel)
+
+
+def _deviation_at(search: BankSearch, voxel: NDArray[np.int64]) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(search.deviation[tuple(voxel.T)]).to(search.volume.device)
+
+
+def _with_limit(search: BankSearch, sample: tuple[NDArray[np.int64], torch.Tensor]) -> BankSearch:
+    """Prepare the first round and set its limit from the sample."""
+    if search.first is None or len(sample[0]) == 0:
+        return search
+    from dataclasses import replace
+
+    rank = search.first.rank
+    coefficients = search.bank.parts.coefficients[search.first.rows, :rank]
+    some_rows = _maximum(coefficients, search.dtype, search.volume.device.type)
+    score, _ = some_rows.of(sample[1][:rank].to(search.dtype))
+    limit = float(np.quantile(score.cpu().numpy(), 1 - search.first.kept))
+    return replace(search, some_rows=some_rows, limit=limit)
+
+
+def _variance(search: BankSearch, sample: tuple[NDArray[np.int64], torch.Tensor]) -> float:
+    """Mean squared score over all rotations and the sampled voxels, exactly."""
+    import torch
+
+    if len(sample[0]) == 0:
+        return 0.0
+    coefficients = torch.from_numpy(search.bank.parts.coefficients).double()
+    values = sample[1].double().cpu()
+    gram = coefficients.T @ coefficients / len(coefficients)
+    return float((values * (gram @ values)).sum(0).mean())
+
+
+def _search_tile(
+    search: BankSearch, tile: Tile
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int32]]:
+    """Flat indices of the voxels searched in a tile, their best scores and rotations."""
+    voxel = np.arange(int(np.prod(tile.shape)))
+    if search.region is not None:
+        voxel = np.flatnonzero(search.region[tile.slices])
+    rank = search.bank.rank if search.first is None else search.first.rank
+    bank = search.bank.truncated(rank)
+    every = None if search.region is None else voxel
+    maps = component_maps(search.volume, tile, bank, voxel=every, dtype=search.dtype)
+    score = np.empty(len(voxel), np.float32)
+    row = np.empty(len(voxel), np.int32)
+    place = np.stack(np.unravel_index(voxel, tile.shape), axis=1) + np.asarray(tile.start)
+    maximum = search.all_rows if search.some_rows is None else search.some_rows
+    for first in range(0, len(voxel), _COLUMNS_AT_ONCE):
+        part = slice(first, first + _COLUMNS_AT_ONCE)
+        best, at = maximum.of(maps[:, part])
+        score[part] = (best / _deviation_at(search, place[part])).cpu().numpy()
+        row[part] = at.cpu().numpy()
+    if search.first is not None:
+        row = search.first.rows[row].astype(np.int32)
+        _second_round(search, place, score, row)
+    return voxel, score, row
+
+
+def _second_round(
+    search: BankSearch,
+    place: NDArray[np.int64],
+    score: NDArray[np.float32],
+    row: NDArray[np.int32],
+) -> None:
+    """Score the promising voxels again, with all components and all rotations, in place."""
+    import torch
+
+    again = np.flatnonzero(score >= search.limit)
+    basis = torch.from_numpy(search.bank.parts.basis).to(search.volume.device, search.dtype)
+    for first in range(0, len(again), _COLUMNS_AT_ONCE):
+        part = again[first : first + _COLUMNS_AT_ONCE]
+        values = component_values(
+            search.volume,
+            place[part],
+            basis=basis,
+            offset_zyx=search.bank.offset_zyx,
+            margin_px=search.bank.reach_px,
+        )
+        best, at = search.all_rows.of(values)
+        score[part] = (best / _deviation_at(search, place[part])).cpu().numpy()
+        row[part] = at.cpu().numpy()
