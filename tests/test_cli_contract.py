@@ -106,7 +106,7 @@ def test_an_unknown_option_is_wrong_usage(capfd, tmp_path, monkeypatch, words):
 def test_every_job_has_the_common_options(capfd, words):
     _, out, _ = answer(capfd, *words.split(), "--help")
     for flag in (
-        "--out", "-o", "--device", "--on", "--workers", "--seed", "--dry-run", "--overwrite",
+        "--out", "-o", "--device", "--on", "--workers", "--memory", "--seed", "--dry-run", "--overwrite",
         "--config", "--json", "--verbose", "-v",
     ):  # fmt: skip
         assert re.search(rf"(^|\s){flag}\s", out), flag

@@ -75,6 +75,7 @@ def test_status_json(tmp_path: Path) -> None:
         "seconds_left": None,
         "runner": None,
         "sentence": "3 numbers from 1 items",
+        "in_flight": {},
     }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cryopick.run.executor import Done, Order
+from cryopick.run.executor import Done, Order, Share
 from cryopick.run.local import START, pack
 from cryopick.run.worker import BROKEN, READY
 from toy_jobs import JOB, ToyParams
@@ -48,7 +48,7 @@ def test_a_conversation(tmp_path: Path) -> None:
         line.send_bytes(pack(order, "cpu"))
         assert line.recv() == (READY, "", "")
         for item in order.items:
-            line.send(item)
+            line.send((item, Share()))
             done = line.recv()
             assert isinstance(done, Done)
             assert done.id == item.id
@@ -65,7 +65,7 @@ def test_it_ends_when_the_driver_is_gone(tmp_path: Path, seconds: float) -> None
         line.send_bytes(pack(order, "cpu"))
         line.recv()
         if seconds:
-            line.send(order.items[0])
+            line.send((order.items[0], Share()))
         line.close()
         assert process.wait(timeout=30) == 1
 

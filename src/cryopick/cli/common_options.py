@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,13 @@ WORKERS = Option(
     flags=("--workers",),
     help="Processes. [≥ 1; default: one per core or GPU, as memory allows]",
     kind="integer",
+    group="Common",
+)
+MEMORY = Option(
+    name="memory",
+    flags=("--memory",),
+    help="Memory of all processes together, GB. [> 0; default: what is free]",
+    kind="number",
     group="Common",
 )
 SEED = Option(
@@ -77,8 +85,10 @@ VERBOSE = Option(
     negatable=False,
 )
 
-JOB_OPTIONS = (OUT, DEVICE, ON, WORKERS, SEED, DRY_RUN, OVERWRITE, CONFIG, JSON, VERBOSE)
-CONFIGURABLE = ("device", "on", "workers", "seed")
+JOB_OPTIONS = (
+    OUT, DEVICE, ON, WORKERS, MEMORY, SEED, DRY_RUN, OVERWRITE, CONFIG, JSON, VERBOSE
+)  # fmt: skip
+CONFIGURABLE = ("device", "on", "workers", "memory", "seed")
 """Common options that a configuration file may hold."""
 
 
@@ -89,6 +99,7 @@ class Common:
     out: str | None = None
     device: str | None = None
     workers: int | None = None
+    memory_bytes: int | None = None
     seed: int | None = None
     dry_run: bool = False
     overwrite: bool = False
@@ -108,6 +119,7 @@ def read_common(values: dict[str, Any]) -> Common:
         out=out,
         device=_text(values, "device"),
         workers=_whole_number(values, "workers", least=1),
+        memory_bytes=_bytes(values, "memory"),
         seed=_whole_number(values, "seed", least=0),
         dry_run=bool(values.get("dry_run")),
         overwrite=bool(values.get("overwrite")),
@@ -119,6 +131,20 @@ def read_common(values: dict[str, Any]) -> Common:
 def _text(values: dict[str, Any], name: str) -> str | None:
     value = values.get(name)
     return None if value is None else str(value)
+
+
+def _bytes(values: dict[str, Any], name: str) -> int | None:
+    """Read a size in GB, which are 1e9 bytes."""
+    value = values.get(name)
+    if value is None:
+        return None
+    try:
+        size = math.nan if isinstance(value, bool) else float(value) * 1e9
+    except (TypeError, ValueError):
+        size = math.nan
+    if not 1 <= size < math.inf:
+        raise InputError(f"--{name}: {value!r} is not a size above 0; give GB, such as 16")
+    return int(size)
 
 
 def _whole_number(values: dict[str, Any], name: str, *, least: int) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cryopick.cli.common_options import JOB_OPTIONS, SEED, Common, read_common
+from cryopick.cli.common_options import JOB_OPTIONS, MEMORY, SEED, Common, read_common
 from cryopick.cli.config_file import read_config
 from cryopick.cli.flags import options_of, validated
 from cryopick.cli.options import Option, parse
@@ -36,10 +36,17 @@ def command_of(job: Job[Any]) -> Callable[[list[str]], int]:
 def job_options(job: Job[Any]) -> list[Option]:
     """List all options of a job; a field must not shadow a common option.
 
-    The one exception is ``seed``, for a job that draws in ``collect``: the field is the option.
+    The exceptions are ``seed``, for a job that draws in ``collect``, and ``--memory``, for a job
+    that limits each item itself: there the field is the option.
     """
     own = options_of(job.params, job.arguments)
-    common = [option for option in JOB_OPTIONS if option is not SEED or not has_seed(job)]
+    flags = {flag for option in own for flag in option.flags}
+    common = [
+        option
+        for option in JOB_OPTIONS
+        if not (option is SEED and has_seed(job))
+        and not (option is MEMORY and flags.intersection(MEMORY.flags))
+    ]
     taken = {word for option in common for word in (option.name, *option.flags)}
     for option in own:
         if taken & {option.name, *option.flags}:
@@ -70,6 +77,7 @@ def _run(job: Job[Any], params: Any, common: Common) -> int:
             params,
             out,
             workers=common.workers,
+            memory_bytes=common.memory_bytes,
             device=common.device or "auto",
             seed=common.seed,
             overwrite=common.overwrite,

@@ -58,7 +58,11 @@ def print_plan(job: Job[Any], plan: Plan, common: Common) -> None:
     devices = find_devices(common.device or "auto", uses_gpu=job.uses_gpu)
     memory = max(item.cost.memory_bytes for item in plan.items)
     executor = choose_executor(
-        workers=common.workers, devices=devices, item_bytes=memory, items=len(plan.items)
+        workers=common.workers,
+        devices=devices,
+        item_bytes=memory,
+        items=len(plan.items),
+        memory_bytes=common.memory_bytes,
     )
     work = sum(item.cost.seconds for item in plan.items)
     longest = max(item.cost.seconds for item in plan.items)

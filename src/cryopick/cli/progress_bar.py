@@ -11,6 +11,8 @@ from cryopick.run.progress import Progress
 from cryopick.run.report import format_seconds
 
 LINE_SECONDS = 30.0
+NAMED = 2
+"""So many items in flight are told each by its name."""
 
 
 class ProgressBar:
@@ -52,9 +54,11 @@ class ProgressBar:
         if progress.note:
             self._say(f"cryopick: {progress.note}")
         if self._bar is not None:
-            ended = progress.done + progress.failed
             self._bar.update(
-                self._task, completed=ended, total=progress.total, left=left_words(progress)
+                self._task,
+                completed=progress.fraction * progress.total,
+                total=progress.total,
+                left=", ".join(filter(None, (in_flight_words(progress), left_words(progress)))),
             )
         elif not self._silent and time.monotonic() - self._last_line >= LINE_SECONDS:
             self._last_line = time.monotonic()
@@ -72,7 +76,16 @@ def progress_line(title: str, progress: Progress) -> str:
     line = f"{title}: {progress.done + progress.failed} of {progress.total} items"
     if progress.failed:
         line += f" ({progress.failed} failed)"
-    return line + (f", {words}" if (words := left_words(progress)) else "")
+    return ", ".join(filter(None, (line, in_flight_words(progress), left_words(progress))))
+
+
+def in_flight_words(progress: Progress) -> str:
+    """Say how far the items in flight are, of few by name and of many together."""
+    if not progress.in_flight:
+        return ""
+    if len(progress.in_flight) <= NAMED:
+        return ", ".join(f"{name} {share:.0%}" for name, share in progress.in_flight.items())
+    return f"{progress.fraction:.0%} in all"
 
 
 def left_words(progress: Progress) -> str:
@@ -92,7 +105,7 @@ def _rich_bar() -> Any:
     return RichProgress(
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        MofNCompleteColumn(),  # of whole items; the bar shows their parts too
         TextColumn("{task.fields[left]}", markup=False),
         console=Console(stderr=True),
         transient=True,

@@ -9,6 +9,7 @@ from cryopick.cli.common_options import (
     DEVICE,
     DRY_RUN,
     JSON,
+    MEMORY,
     OUT,
     OVERWRITE,
     VERBOSE,
@@ -28,7 +29,7 @@ RECORD = Option(name="record", flags=("JOB",), help="A job.json, or the job's fo
 
 def command(argv: list[str]) -> int:
     """Run the recorded job again with its parameters and its seed."""
-    options = [RECORD, OUT, DEVICE, WORKERS, DRY_RUN, OVERWRITE, JSON, VERBOSE]
+    options = [RECORD, OUT, DEVICE, WORKERS, MEMORY, DRY_RUN, OVERWRITE, JSON, VERBOSE]
     example = "cryopick rerun picks/job.json -o picks_again"
     given = parse_folder("rerun", options, argv, example=example)
     if given is None:
@@ -54,6 +55,7 @@ def command(argv: list[str]) -> int:
                 params,
                 out,
                 workers=common.workers,
+                memory_bytes=common.memory_bytes,
                 device=common.device or record.device,
                 seed=record.seed,
                 overwrite=common.overwrite,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cryopick.cli.common_options import DEVICE, JSON, VERBOSE, WORKERS, read_common
+from cryopick.cli.common_options import DEVICE, JSON, MEMORY, VERBOSE, WORKERS, read_common
 from cryopick.cli.job_arguments import FOLDER, parse_folder
 from cryopick.cli.output import run_and_print
 from cryopick.jobs.registry import load_job
@@ -12,7 +12,7 @@ from cryopick.run.record import read_record
 
 def command(argv: list[str]) -> int:
     """Do what is still to do, then collect."""
-    options = [FOLDER, DEVICE, WORKERS, JSON, VERBOSE]
+    options = [FOLDER, DEVICE, WORKERS, MEMORY, JSON, VERBOSE]
     given = parse_folder("resume", options, argv, example="cryopick resume picks")
     if given is None:
         return 0
@@ -23,6 +23,11 @@ def command(argv: list[str]) -> int:
         folder,
         common,
         lambda show: resume_job(
-            job, folder, workers=common.workers, device=common.device, on_progress=show
+            job,
+            folder,
+            workers=common.workers,
+            memory_bytes=common.memory_bytes,
+            device=common.device,
+            on_progress=show,
         ),
     )

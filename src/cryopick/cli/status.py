@@ -47,6 +47,7 @@ def status_lines(status: Status) -> list[str]:
     if status.runner:
         who = status.runner
         lines.append(f"run by process {who.get('pid', '?')} on {who.get('host', '?')}")
+    lines += [f"{name}: {share:.0%}" for name, share in status.in_flight.items()]
     if status.seconds_left is not None:
         lines.append(f"{format_seconds(status.seconds_left)} left")
     lines += [f"failed: {name}: {line}" for name, line in status.failed.items()]

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cryopick.errors import InputError, JobError
-from cryopick.run.executor import Done, Executor, Failed, Order, Retried
+from cryopick.run.beat import SECONDS_BETWEEN
+from cryopick.run.checkpoints import close_checkpoints, keep_checkpoints
+from cryopick.run.executor import Advance, Done, Executor, Failed, Order, Retried
 from cryopick.run.folder import JobFolder, checked_items
-from cryopick.run.hash_inputs import changed_inputs, hash_inputs
+from cryopick.run.hash_inputs import InputHash, changed_inputs, hash_inputs
+from cryopick.run.in_flight import remove_in_flight, write_in_flight
 from cryopick.run.job import Item, Job, Outcome, Params
 from cryopick.run.local import choose_executor
 from cryopick.run.lock import hold, is_cancelled
-from cryopick.run.machine import find_devices
+from cryopick.run.machine import find_devices, versions
 from cryopick.run.progress import Pace, Progress
 from cryopick.run.record import Record, new_record, read_record, write_record
 from cryopick.run.report import write_report
@@ -49,6 +52,7 @@ def run_job(
     *,
     executor: Executor | None = None,
     workers: int | None = None,
+    memory_bytes: int | None = None,
     device: str = "auto",
     seed: int | None = None,
     overwrite: bool = False,
@@ -68,6 +72,8 @@ def run_job(
     workers
         Number of processes, for the default executor (one given has its own); by default one per
         core or GPU, as many as memory allows.
+    memory_bytes
+        What all workers together may use, for the default executor; by default what is free.
     device
         ``auto``, ``cpu`` or ``cuda:N``.
     seed
@@ -95,7 +101,9 @@ def run_job(
     devices = find_devices(device, uses_gpu=job.uses_gpu)
     seed = _seed_of(params, seed)
     plan = plan_job(job, params)
-    executor = _executor(executor, plan.items, workers=workers, devices=devices)
+    executor = _executor(
+        executor, plan.items, workers=workers, memory_bytes=memory_bytes, devices=devices
+    )
     place = JobFolder(folder)
     record = new_record(
         job,
@@ -111,6 +119,7 @@ def run_job(
     if before is not None:
         record.warnings += changed_inputs(before.inputs, record.inputs)
     _refuse_inputs_inside(place, record)
+    record.inputs = _without_ours(record.inputs, place)
     place.make(overwrite=overwrite)
     with hold(place.path) as me:
         place.make(overwrite=overwrite)  # again: another driver may have come and gone
@@ -118,6 +127,7 @@ def run_job(
         write_record(place.path, record)
         place.items.mkdir(exist_ok=True)
         place.log("started", job=job.name, items=len(plan.items), executor=executor.name)
+        keep_checkpoints(place.path, _basis(record, record.inputs))
         return _Sitting(job, params, place, record, me).run(executor, on_progress)
 
 
@@ -127,13 +137,14 @@ def resume_job(
     *,
     executor: Executor | None = None,
     workers: int | None = None,
+    memory_bytes: int | None = None,
     device: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Outcome:
     """Go on with a job that was stopped, killed, or had items that failed.
 
-    Items that are done are not done again; those that failed are tried again.
-    The other arguments are those of `run_job`; ``device`` is by default as it was.
+    Items that are done are not done again; those that failed are tried again. One that was
+    stopped half-way goes on from its checkpoints, where its job makes them. The other arguments are those of `run_job`; ``device`` is by default as it was.
     """
     place = JobFolder(folder)
     record = read_record(place.path)
@@ -147,7 +158,9 @@ def resume_job(
         record = read_record(place.path).model_copy(update={"device": record.device})
         # Checked once more: a record may have been edited, and ids become names of folders.
         items = checked_items([item.item() for item in record.items], job=job.name)
-        executor = _executor(executor, items, workers=workers, devices=devices)
+        executor = _executor(
+            executor, items, workers=workers, memory_bytes=memory_bytes, devices=devices
+        )
         place.items.mkdir(exist_ok=True)
         place.clean_parts()
         now = hash_inputs([record.params, [item.inputs for item in items]])
@@ -159,6 +172,7 @@ def resume_job(
         record.devices, record.executor = list(devices), executor.name
         record.workers = executor.workers
         write_record(place.path, record)
+        keep_checkpoints(place.path, _basis(record, now), done=place.done(items))
         place.log("resumed", sitting=record.sittings, executor=executor.name)
         return _Sitting(job, params, place, record, me).run(executor, on_progress)
 
@@ -191,6 +205,8 @@ class _Sitting:
         self.failed: dict[str, str] = {}
         self.begun = time.monotonic()
         self.earlier = record.seconds
+        self.cancelled = False
+        self.told = -SECONDS_BETWEEN
 
     def run(self, executor: Executor, on_progress: OnProgress | None) -> Outcome:
         try:
@@ -220,6 +236,14 @@ class _Sitting:
             return False
         for item in todo:
             self.place.forget_failure(item.id)
+
+        def hear(event: Any) -> None:
+            note = self._note(event, pace)
+            on_progress(pace.progress(note))
+            if not self.cancelled and is_cancelled(self.place.path, self.me):
+                self.cancelled = True
+                executor.cancel()
+
         order = Order(
             job=self.job,
             params=self.params,
@@ -227,20 +251,19 @@ class _Sitting:
             folder=self.place.path,
             seed=self.record.seed,
             devices=self.record.devices,
+            tell=hear,
         )
-        cancelled = False
         with contextlib.closing(_stream(executor, order)) as events:
             for event in events:
-                note = self._note(event, pace)
-                on_progress(pace.progress(note))
-                if not cancelled and is_cancelled(self.place.path, self.me):
-                    cancelled = True
-                    executor.cancel()
+                hear(event)
         self.place.clean_parts(all_of_them=True)
-        return cancelled and len(self.done) + len(self.failed) < len(self.items)
+        return self.cancelled and len(self.done) + len(self.failed) < len(self.items)
 
     def _note(self, event: Any, pace: Pace) -> str:
-        if isinstance(event, Done):
+        if isinstance(event, Advance):
+            pace.advanced(event.id, event.fraction)
+            self._tell_others(pace)
+        elif isinstance(event, Done):
             self.done[event.id] = event
             pace.ended(event.id)
             self.place.log("done", id=event.id, seconds=round(event.seconds, 4))
@@ -254,6 +277,11 @@ class _Sitting:
             self.place.log("retried", id=event.id, line=event.line)
             return event.line
         return ""
+
+    def _tell_others(self, pace: Pace) -> None:
+        if (now := time.monotonic()) - self.told >= SECONDS_BETWEEN:
+            self.told = now
+            write_in_flight(self.place.path, self.me, pace.spans())
 
     def _collect(self) -> Outcome:
         ready = [item for item in self.items if item.id in self.done]
@@ -275,6 +303,8 @@ class _Sitting:
         record.seconds = self.earlier + time.monotonic() - self.begun
         record.timings = {name: round(done.seconds, 4) for name, done in self.done.items()}
         self.place.clean_parts(all_of_them=True)
+        close_checkpoints(self.place.path, done=self.done)
+        remove_in_flight(self.place.path)
         write_record(self.place.path, record)
         self.place.log(state, done=len(self.done), failed=len(self.failed))
 
@@ -309,14 +339,48 @@ def _executor(
     items: Sequence[Item],
     *,
     workers: int | None,
+    memory_bytes: int | None,
     devices: tuple[str, ...],
 ) -> Executor:
     if given is not None:
-        if workers is not None:
-            raise InputError("workers: the executor given has its own number; give one of the two")
+        for name, value in (("workers", workers), ("memory_bytes", memory_bytes)):
+            if value is not None:
+                raise InputError(
+                    f"{name}: the executor given has its own number; give one of the two"
+                )
         return given
-    largest = max(item.cost.memory_bytes for item in items)
-    return choose_executor(workers=workers, devices=devices, item_bytes=largest, items=len(items))
+    return choose_executor(
+        workers=workers,
+        devices=devices,
+        item_bytes=max(item.cost.memory_bytes for item in items),
+        items=len(items),
+        memory_bytes=memory_bytes,
+    )
+
+
+def _basis(record: Record, inputs: dict[str, InputHash]) -> Any:
+    """List what results depend on: half an item is of use only to who goes on with the same."""
+    return {
+        "params": record.params,
+        "seed": record.seed,
+        "devices": sorted({device.partition(":")[0] for device in record.devices}),
+        "versions": versions(),
+        "items": [[item.id, item.inputs] for item in record.items],
+        "inputs": {
+            name: [found.kind, found.size_bytes, found.sha256]
+            for name in record.inputs
+            if (found := inputs.get(name)) is not None
+        },
+    }
+
+
+def _without_ours(inputs: dict[str, InputHash], place: JobFolder) -> dict[str, InputHash]:
+    """Leave out a folder that holds the job's own: it changes with what the job writes."""
+    return {
+        name: found
+        for name, found in inputs.items()
+        if found.kind != "folder" or not place.path.is_relative_to(Path(name).absolute())
+    }
 
 
 def _started_from(record: Record) -> contextlib.AbstractContextManager[None]:

@@ -9,6 +9,8 @@
       log.jsonl       what happened, one JSON object a line
       items/ID/       one item's files, whole: done.json is in it
       failed/ID.json  why an item could not be done
+      checkpoints/    what items stopped half-way go on from (cryopick.run.checkpoints)
+      progress.json   how far the items in flight are (cryopick.run.in_flight)
       plots/          figures of the report
       lock            who is running it (cryopick.run.lock)
       ...             what ``collect`` wrote, named in summary.json
@@ -26,7 +28,9 @@ from typing import Any
 
 from cryopick.errors import CryopickError, InputError
 from cryopick.io.atomic import write_text
+from cryopick.run.checkpoints import CHECKPOINTS
 from cryopick.run.executor import Done, Failed
+from cryopick.run.in_flight import IN_FLIGHT
 from cryopick.run.job import Item
 from cryopick.run.lock import CANCEL, LOCK, json_object
 from cryopick.run.record import RECORD, read_record
@@ -83,9 +87,9 @@ class JobFolder:
             path = self.path / str(name)
             if path.resolve().is_relative_to(self.path.resolve()) and path.is_file():
                 path.unlink()
-        for folder in (self.items, self.failed, self.plots):
+        for folder in (self.items, self.failed, self.plots, self.path / CHECKPOINTS):
             shutil.rmtree(folder, ignore_errors=True)
-        for name in (SUMMARY, REPORT, LOG, CANCEL, RECORD):
+        for name in (SUMMARY, REPORT, LOG, CANCEL, IN_FLIGHT, RECORD):
             (self.path / name).unlink(missing_ok=True)
 
     def done(self, items: Sequence[Item]) -> dict[str, Done]:

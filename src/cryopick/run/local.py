@@ -1,7 +1,9 @@
 """`LocalExecutor`: long-lived worker processes on this machine.
 
-One single-threaded process per core (or one per GPU): a library is imported once per worker, not
-once per item, and results do not depend on how many threads a sum was split over. A worker that
+One process per core (or one per GPU): a library is imported once per worker, not once per item. Its
+libraries are single-threaded, so that results do not depend on how many threads a sum was split
+over; where fewer items than cores are left, an item may use several cores by threads of its own,
+and more of the memory (its `Share`). A worker that
 is killed (kill -9, out of memory, a crash in native code) is replaced; its item is tried once
 more, after the others, and then given up with a line.
 """
@@ -20,9 +22,19 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 
 from cryopick.errors import InputError, JobError
-from cryopick.run.executor import Done, Event, Executor, Failed, Order, Pulse, Retried
+from cryopick.run.executor import (
+    Advance,
+    Done,
+    Event,
+    Executor,
+    Failed,
+    Order,
+    Pulse,
+    Retried,
+    Share,
+)
 from cryopick.run.job import Item
-from cryopick.run.machine import core_count
+from cryopick.run.machine import core_count, free_bytes
 from cryopick.run.worker import BROKEN, READY
 
 ATTEMPTS = 2
@@ -49,20 +61,28 @@ class LocalExecutor:
     ----------
     workers
         Number of processes.
+    cores
+        Shared by the items in flight; by default all that may be used.
+    memory_bytes
+        Shared by the items in flight; by default what is free when an order begins.
     """
 
     name = "local"
 
-    def __init__(self, workers: int) -> None:
+    def __init__(
+        self, workers: int, *, cores: int | None = None, memory_bytes: int | None = None
+    ) -> None:
         if workers < 1:
             raise InputError(f"--workers: {workers} is not a number of processes; give 1 or more")
         self.workers = workers
+        self._cores, self._memory_bytes = cores, memory_bytes
         self._cancelled = False
 
     def run(self, order: Order) -> Iterator[Event]:
         """Work on all items of an order; yield what happens."""
         self._cancelled = False
-        crew = _Crew(order, self.workers)
+        machine = machine_share(cores=self._cores, memory_bytes=self._memory_bytes)
+        crew = _Crew(order, self.workers, machine)
         try:
             while crew.busy() and not self._cancelled:
                 events = crew.turn()
@@ -97,9 +117,9 @@ class _Hand:
         self._send(pickle.dumps(sys.path))
         self._send(order)
 
-    def give(self, item: Item) -> None:
+    def give(self, item: Item, share: Share) -> None:
         self.item = item
-        self._send(pickle.dumps(item))
+        self._send(pickle.dumps((item, share)))
 
     def leave(self) -> None:
         self._send(pickle.dumps(None))
@@ -123,9 +143,10 @@ class _Hand:
 class _Crew:
     """The workers of one order and what each is at."""
 
-    def __init__(self, order: Order, size: int) -> None:
+    def __init__(self, order: Order, size: int, machine: Share) -> None:
         self._order = order
         self._size = min(size, len(order.items))
+        self._machine = machine
         self._waiting = deque(order.items)
         self._hands: list[_Hand] = []
         self._deaths: dict[str, int] = {}
@@ -141,7 +162,7 @@ class _Crew:
             self._hire()
         for hand in self._hands:
             if hand.ready and hand.item is None and self._waiting:
-                hand.give(self._waiting.popleft())
+                hand.give(self._waiting.popleft(), self._share())
         heard = wait([hand.line for hand in self._hands], timeout=PULSE_SECONDS)
         return [
             event
@@ -160,6 +181,11 @@ class _Crew:
     def _at_work(self) -> int:
         return sum(hand.item is not None for hand in self._hands)
 
+    def _share(self) -> Share:
+        """Split the machine among the items that can still be in flight with the one given now."""
+        # It only grows as items end, so what is given out never adds up to more than there is.
+        return self._machine.among(min(self._size, 1 + len(self._waiting) + self._at_work()))
+
     def _hire(self) -> None:
         devices = self._order.devices
         device = min(devices, key=lambda name: sum(hand.device == name for hand in self._hands))
@@ -171,6 +197,8 @@ class _Crew:
             message = hand.line.recv()
         except (EOFError, OSError):
             return self._bury(hand)
+        if isinstance(message, Advance):
+            return [message]
         if isinstance(message, Done | Failed):
             hand.item = None
             return [message]
@@ -237,14 +265,47 @@ def _cause(returncode: int | None) -> str:
     return f"exit code {returncode}"
 
 
-def choose_executor(
-    *, workers: int | None, devices: tuple[str, ...], item_bytes: int, items: int
-) -> Executor:
-    """Give the executor for this machine: a worker per core or GPU, as many as memory allows."""
-    from cryopick.run.machine import free_bytes
+def machine_share(*, cores: int | None, memory_bytes: int | None) -> Share:
+    """Tell what all items together may use of this machine; None is all there is."""
+    return Share(
+        cores=core_count() if cores is None else cores,
+        memory_bytes=free_bytes() if memory_bytes is None else memory_bytes,
+    )
 
+
+def choose_executor(
+    *,
+    workers: int | None,
+    devices: tuple[str, ...],
+    item_bytes: int,
+    items: int,
+    memory_bytes: int | None = None,
+) -> Executor:
+    """Give the executor for this machine: a worker per core or GPU, as many as memory allows.
+
+    Parameters
+    ----------
+    workers
+        Number of workers; by default one per core or GPU.
+    devices
+        As `cryopick.run.machine.find_devices` gives them.
+    item_bytes
+        What the largest item takes.
+    items
+        How many there are.
+    memory_bytes
+        What all workers together may use; it also lowers a number of workers that was given.
+        By default what is free, which does not.
+    """
+    if memory_bytes is not None and memory_bytes < 1:
+        raise InputError(f"--memory: {memory_bytes} bytes is nothing to work with; give more")
+    fitting = items
+    if item_bytes > 0 and memory_bytes is not None:
+        fitting = memory_bytes // item_bytes
+    elif item_bytes > 0 and workers is None and devices[0] == "cpu":
+        fitting = free_bytes() // item_bytes
     if workers is None:
         workers = core_count() if devices[0] == "cpu" else len(devices)
-        if devices[0] == "cpu" and item_bytes > 0:
-            workers = max(1, min(workers, free_bytes() // item_bytes))
-    return LocalExecutor(max(1, min(workers, items)) if workers > 0 else workers)
+    if workers > 0:
+        workers = max(1, min(workers, items, fitting))
+    return LocalExecutor(workers, memory_bytes=memory_bytes)

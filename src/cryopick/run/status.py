@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cryopick.run.folder import JobFolder
+from cryopick.run.in_flight import read_in_flight
 from cryopick.run.lock import holder
-from cryopick.run.progress import Pace
+from cryopick.run.progress import Pace, Progress
 from cryopick.run.record import State, read_record
 
 
@@ -28,11 +29,13 @@ class Status:
     failed
         Why each failed item did, by id.
     seconds_left
-        While it runs and once an item has ended; else None.
+        While it runs and once something was done; else None.
     runner
         Process and host of the driver while it runs.
     sentence
         The result in words, once it has ended.
+    in_flight
+        While it runs: how far each item is that tells it, by id, from 0 to 1.
     """
 
     job: str
@@ -44,6 +47,7 @@ class Status:
     seconds_left: float | None
     runner: dict[str, Any] | None
     sentence: str
+    in_flight: dict[str, float] = field(default_factory=dict[str, float])
 
 
 def job_status(folder: str | Path) -> Status:
@@ -55,12 +59,13 @@ def job_status(folder: str | Path) -> Status:
     done = place.done(items)
     failed = place.failures()
     state: State = record.state
-    left = None
+    left, in_flight = None, {}
     if runner is None and state == "running":
         state = "interrupted"  # its driver was killed
     elif runner is not None:
         state = "running"
-        left = _seconds_left(place, items, runner=runner)
+        now = _progress(place, items, runner=runner)
+        left, in_flight = now.seconds_left, dict(now.in_flight)
     return Status(
         job=record.job,
         folder=str(place.path),
@@ -71,10 +76,11 @@ def job_status(folder: str | Path) -> Status:
         seconds_left=left,
         runner=runner,
         sentence=str(place.summary().get("sentence", "")) if state != "running" else "",
+        in_flight=in_flight,
     )
 
 
-def _seconds_left(place: JobFolder, items: list[Any], *, runner: dict[str, Any]) -> float | None:
+def _progress(place: JobFolder, items: list[Any], *, runner: dict[str, Any]) -> Progress:
     begun = float(runner.get("started", time.time()))
     recent: set[str] = set()
     before = 0
@@ -91,7 +97,12 @@ def _seconds_left(place: JobFolder, items: list[Any], *, runner: dict[str, Any])
     pace = Pace(todo, done=before, now=begun)
     for name in recent:
         pace.ended(name)
-    return pace.progress(now=time.time()).seconds_left
+    flying = {item.id for item in todo} - recent
+    for name, span in read_in_flight(place.path, runner).items():
+        if name in flying:
+            pace.advanced(name, span.start)
+            pace.advanced(name, span.now)
+    return pace.progress(now=time.time())
 
 
 def _is_done(place: JobFolder, item_id: str) -> bool:

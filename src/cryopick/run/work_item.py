@@ -11,12 +11,14 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from cryopick.errors import CryopickError
 from cryopick.io.atomic import sync_folder
-from cryopick.run.executor import Done, Failed, Order
+from cryopick.run.beat import Beat
+from cryopick.run.checkpoints import checkpoints_of, drop_checkpoints
+from cryopick.run.executor import Advance, Done, Failed, Order, Share
 from cryopick.run.job import Item, Worker
 from cryopick.run.seeds import item_seed
 
@@ -24,17 +26,43 @@ DONE = "done.json"
 """The done-marker: an item's folder that holds it is complete."""
 
 
-def work_item(order: Order, item: Item, *, device: str) -> Done | Failed:
+def work_item(
+    order: Order,
+    item: Item,
+    *,
+    device: str,
+    share: Share | None = None,
+    tell: Callable[[Advance], None] | None = None,
+) -> Done | Failed:
     """Do one item and put its folder in place; safe to run twice, and beside itself.
 
     Whatever ``work`` raises becomes a `Failed`, so that the other items go on.
+
+    Parameters
+    ----------
+    order, item
+        What to do.
+    device
+        ``cpu`` or ``cuda:N``.
+    share
+        What the item may use; by default one core, and the memory that is free.
+    tell
+        Told how far the item is, at most twice a second; by default the order's.
     """
     target = order.folder / "items" / item.id
-    known = read_done(target, item.id)
-    if known is not None:
-        return known
     try:
-        return _work(order, item, device=device, target=target)
+        done = read_done(target, item.id)
+        if done is None:
+            done = _work(
+                order,
+                item,
+                device=device,
+                target=target,
+                share=share or Share(),
+                tell=tell or order.tell,
+            )
+        drop_checkpoints(order.folder, item.id)
+        return done
     except CryopickError as error:
         return Failed(item.id, str(error), traceback.format_exc())
     except MemoryError:
@@ -72,17 +100,34 @@ def heard_warnings() -> Generator[list[str]]:
             lines.extend(dict.fromkeys(words))
 
 
-def _work(order: Order, item: Item, *, device: str, target: Path) -> Done:
+def _work(
+    order: Order,
+    item: Item,
+    *,
+    device: str,
+    target: Path,
+    share: Share,
+    tell: Callable[[Advance], None],
+) -> Done:
     items = target.parent
     items.mkdir(parents=True, exist_ok=True)
     name = f".{item.id[:100]}.{os.getpid()}."
     part = Path(tempfile.mkdtemp(prefix=name, suffix=".part", dir=items))
     try:
         seed = item_seed(order.seed, item.id)
+        worker = Worker(
+            folder=part,
+            device=device,
+            seed=seed,
+            cores=share.cores,
+            memory_bytes=share.memory_bytes,
+            checkpoints=checkpoints_of(order.folder, item.id),
+            progress=Beat(item.id, tell),
+        )
         begun = time.perf_counter()
         # What a library prints must not mix with the machine-readable result on stdout.
         with heard_warnings() as lines, contextlib.redirect_stdout(sys.stderr):
-            order.job.work(item, order.params, Worker(folder=part, device=device, seed=seed))
+            order.job.work(item, order.params, worker)
         # Rounded once, here: whoever reads the item back gets the very number of this sitting.
         seconds = round(time.perf_counter() - begun, 6)
         facts = {
