@@ -1,0 +1,235 @@
+"""`ScoreModel`: the scores of all candidates as background plus particles.
+
+Scores above their median are counted in bins. The background follows the tail of `statistics`,
+the particles a normal distribution; numbers and parameters are those of the highest Poisson
+likelihood, for each of a few shapes of the tail, and each shape weighs as much as its likelihood
+says. Particles are believed only where they explain the scores much better than none
+(Schwarz's criterion, doi 10.1214/aos/1176344136).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick.pick.matching.statistics import BackgroundTail
+
+# The fit begins at the median: above the bulk, below all but the faintest particles.
+_START_SHARE = 0.5
+_SHAPES = (0.0, 0.25, 0.5, 0.75, 1.0)
+_FEWEST = 100
+_MOST_BINS = 120
+_PER_BIN = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Particles:
+    """Normal distribution of the scores of particles.
+
+    Attributes
+    ----------
+    number
+        Expected number of particles, also those too faint to be told from background.
+    mean, sd
+        Of their scores.
+    """
+
+    number: float
+    mean: float
+    sd: float
+
+    def expected(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Expected number of particles at or above a score."""
+        from scipy.special import ndtr
+
+        return self.number * ndtr((self.mean - np.asarray(score)) / self.sd)
+
+    def density(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Expected number of particles per unit of score."""
+        t = (np.asarray(score, dtype=np.float64) - self.mean) / self.sd
+        return self.number * np.exp(-(t**2) / 2) / (self.sd * np.sqrt(2 * np.pi))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreModel:
+    """Background and particles.
+
+    Attributes
+    ----------
+    background
+        Tail of the scores of the background.
+    particles
+        None: the scores show none beside the background.
+    """
+
+    background: BackgroundTail
+    particles: Particles | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Counts:
+    edge: NDArray[np.float64]
+    count: NDArray[np.float64]
+    start: float
+    scale: float
+
+    @property
+    def total(self) -> float:
+        return float(self.count.sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fit:
+    log_likelihood: float
+    slope: float
+    shape: float
+    number: float
+    particles: Particles | None
+
+
+def fit_scores(score: NDArray[np.float64]) -> ScoreModel | None:
+    """Tell background and particles apart by their scores alone.
+
+    Parameters
+    ----------
+    score
+        ``(n,)`` of all candidates, at least half of them background; values that are not finite
+        are left out.
+
+    Returns
+    -------
+    ScoreModel or None
+        None: fewer than 100 scores, or all of them equal.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> model = fit_scores(np.r_[4 + rng.exponential(0.25, 5000), rng.normal(8, 0.5, 300)])
+    >>> round(model.particles.mean, 1), round(model.particles.number, -2)
+    (8.0, 300.0)
+    """
+    values = np.sort(np.asarray(score, dtype=np.float64))
+    values = values[np.isfinite(values)]
+    if len(values) < _FEWEST:
+        return None
+    start = float(np.quantile(values, _START_SHARE))
+    above = values[values > start]
+    if len(above) < _FEWEST // 4 or float(np.ptp(above)) <= 0:
+        return None
+    counts = _binned(above, start)
+    pairs = [(_without_particles(counts, r), r) for r in _SHAPES]
+    alone = [fit for fit, _ in pairs]
+    mixed = [_with_particles(counts, fit) for fit in alone]
+    price = 1.5 * np.log(counts.total)
+    gain = max(f.log_likelihood for f in mixed) - max(f.log_likelihood for f in alone)
+    return _averaged(mixed if gain > price else alone, counts)
+
+
+def _binned(above: NDArray[np.float64], start: float) -> _Counts:
+    """Bins of about equal counts; the last one is open, so that no outlier stretches them."""
+    bins = int(np.clip(len(above) // _PER_BIN, 4, _MOST_BINS))
+    # Half of the bins by rank, half by score: the sparse range between the two must be resolved.
+    by_rank = np.quantile(above, np.linspace(0, 1, bins + 1)[1:-1])
+    by_score = np.linspace(start, float(np.quantile(above, 0.995)), bins + 1)[1:-1]
+    edge = np.unique(np.r_[start, by_rank, by_score])
+    count = np.histogram(above, np.r_[edge, np.inf])[0].astype(np.float64)
+    scale = start if start > 0 else float(above.std())
+    return _Counts(edge=edge, count=count, start=start, scale=scale)
+
+
+def _background_share(counts: _Counts, slope: float, shape: float) -> NDArray[np.float64]:
+    x = counts.edge - counts.start
+    left = np.exp(-slope * (x + shape * x**2 / (2 * counts.scale)))
+    return left - np.append(left[1:], 0.0)
+
+
+def _log_likelihood(counts: _Counts, expected: NDArray[np.float64]) -> float:
+    return float(np.sum(counts.count * np.log(np.maximum(expected, 1e-12)) - expected))
+
+
+def _without_particles(counts: _Counts, shape: float) -> _Fit:
+    from scipy.optimize import minimize_scalar
+
+    centre = float(np.average(counts.edge - counts.start, weights=counts.count))
+    first = -np.log(max(centre, 1e-9))
+
+    def cost(log_slope: float) -> float:
+        share = _background_share(counts, float(np.exp(log_slope)), shape)
+        return -_log_likelihood(counts, counts.total * share)
+
+    found: Any = minimize_scalar(cost, bounds=(first - 3, first + 3), method="bounded")
+    return _Fit(
+        log_likelihood=-float(found.fun),
+        slope=float(np.exp(found.x)),
+        shape=shape,
+        number=counts.total,
+        particles=None,
+    )
+
+
+def _with_particles(counts: _Counts, alone: _Fit) -> _Fit:
+    """Best fit with particles of this shape, from several guesses of where they are."""
+    top = float(counts.edge[-1])
+    tried = [_climb(counts, alone, counts.start + f * (top - counts.start)) for f in (0.4, 0.7, 1)]
+    return max(tried, key=lambda fit: fit.log_likelihood)
+
+
+def _climb(counts: _Counts, alone: _Fit, guess: float) -> _Fit:
+    from scipy.optimize import minimize
+    from scipy.special import expit, ndtr
+
+    width = 1 / alone.slope
+    above = float(counts.count[counts.edge > guess].sum()) / counts.total
+    # Wider than the tail falls, or a few chance neighbours would be "particles".
+    narrowest = 0.5 * width
+
+    def parts(p: NDArray[np.float64]) -> tuple[float, float, float, float, NDArray[np.float64]]:
+        slope, share = float(np.exp(p[0])), float(expit(p[1]))
+        mean, sd = float(p[2]), narrowest + float(np.exp(p[3]))
+        left = ndtr((mean - counts.edge) / sd)
+        inside = (left - np.append(left[1:], 0.0)) / max(float(left[0]), 1e-9)
+        background = _background_share(counts, slope, alone.shape)
+        expected = counts.total * ((1 - share) * background + share * inside)
+        return slope, share, mean, sd, expected
+
+    def cost(p: NDArray[np.float64]) -> float:
+        # Particles whose mean lies in the background would be extrapolated into it.
+        below = max(0.0, (counts.start + width - float(p[2])) / width)
+        return -_log_likelihood(counts, parts(p)[4]) + 1e3 * below**2
+
+    share = float(np.clip(2 * above, 0.01, 0.9))
+    first = np.array([
+        np.log(alone.slope * 1.3), np.log(share / (1 - share)), guess, np.log(width),
+    ])  # fmt: skip
+    found: Any = minimize(
+        cost, first, method="Nelder-Mead", options={"maxiter": 1500, "xatol": 1e-4, "fatol": 1e-3}
+    )
+    slope, share, mean, sd, expected = parts(found.x)
+    seen = float(ndtr((mean - counts.start) / sd))
+    particles = Particles(number=counts.total * share / max(seen, 1e-9), mean=mean, sd=sd)
+    return _Fit(
+        log_likelihood=_log_likelihood(counts, expected),
+        slope=slope,
+        shape=alone.shape,
+        number=counts.total * (1 - share),
+        particles=particles,
+    )
+
+
+def _averaged(fits: list[_Fit], counts: _Counts) -> ScoreModel:
+    likelihood = np.array([fit.log_likelihood for fit in fits])
+    weight = np.exp(likelihood - likelihood.max())
+    weight /= weight.sum()
+    best = fits[int(np.argmax(likelihood))]
+    tail = BackgroundTail(
+        start=counts.start,
+        number=float(weight @ np.array([fit.number for fit in fits])),
+        slope=tuple(fit.slope for fit in fits),
+        shape=tuple(fit.shape for fit in fits),
+        weight=tuple(float(w) for w in weight),
+        scale=counts.scale,
+    )
+    return ScoreModel(background=tail, particles=best.particles)
