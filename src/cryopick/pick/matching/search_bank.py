@@ -22,8 +22,9 @@ from cryopick.ops.threads import in_threads
 from cryopick.pick.matching.bank import Bank
 from cryopick.pick.matching.best_maps import BestMaps
 from cryopick.pick.matching.component_maps import Tile, component_maps, plan_tiles
+from cryopick.pick.matching.cone_rows import ConeRows
 from cryopick.pick.matching.patches import component_values, padded
-from cryopick.pick.matching.search import Means, SearchResult
+from cryopick.pick.matching.search import Cones, Means, SearchResult
 
 if TYPE_CHECKING:
     import torch
@@ -35,6 +36,8 @@ _TILE_VOXELS = 2**21
 _LEAST_TILE_VOXELS = 2**15
 _BYTES_PER_TILE_VOXEL = 40
 _ROWS_PER_GROUP = 64
+_TYPICAL_RANK = 256
+_TYPICAL_ROWS = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,15 +61,21 @@ class FirstRound:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BankSearch:
-    """Everything that is fixed before the first tile."""
+    """Everything that is fixed before the first tile.
+
+    ``dtype`` is that of the products over rotations, ``storage`` that of component values.
+    """
 
     bank: Bank
     volume: torch.Tensor
     deviation: NDArray[np.float32]
     region: NDArray[np.bool_] | None
     dtype: torch.dtype
+    storage: torch.dtype
     first: FirstRound | None
     limit: float = -np.inf
+    cones: Cones | None = None
+    within: ConeRows | None = field(repr=False, default=None)
     all_rows: RowMaximum = field(repr=False)
     some_rows: RowMaximum | None = field(repr=False, default=None)
 
@@ -76,7 +85,9 @@ def search_bank(
     bank: Bank,
     *,
     deviation: NDArray[np.float32],
+    rotations: NDArray[np.float64] | None = None,
     region: NDArray[np.bool_] | None = None,
+    cones: Cones | None = None,
     first: FirstRound | None = None,
     dtype: torch.dtype | None = None,
     means: Means,
@@ -91,8 +102,12 @@ def search_bank(
         Of the template, at the volume's voxel size.
     deviation
         ``(z, y, x)``: local standard deviation under the mask.
+    rotations
+        ``(m, 4)``, the bank's rows; needed for cones.
     region
         ``(z, y, x)``: where to search; None: everywhere.
+    cones
+        Allowed directions; there is no first round then, as few rotations are left.
     first
         The first round; None: every voxel goes through the full product.
     dtype
@@ -105,17 +120,27 @@ def search_bank(
     from cryopick.ops.running_max import choose_dtype
 
     if dtype is None:
-        dtype = choose_dtype(bank.rank, len(bank.parts.coefficients), means.device)
+        # Of one typical size, where the types differ most: two runs must choose the same.
+        dtype = choose_dtype(_TYPICAL_RANK, _TYPICAL_ROWS, means.device)
     whole = padded(
         torch.from_numpy(np.asarray(volume, dtype=np.float32)).to(means.device), bank.reach_px
     )
+    within = None
+    if cones is not None and rotations is not None:
+        region = cones.nearest >= 0 if region is None else region & (cones.nearest >= 0)
+        coefficients = bank.parts.coefficients
+        within = ConeRows(coefficients, rotations, cones, dtype=dtype, device=means.device)
+        first = None
     search = BankSearch(
         bank=bank,
         volume=whole,
         deviation=deviation,
         region=region,
         dtype=dtype,
+        storage=torch.float32 if dtype == torch.float32 else torch.bfloat16,
         first=first,
+        cones=cones,
+        within=within,
         all_rows=_maximum(bank.parts.coefficients, dtype, means.device),
     )
     sample = _sample(search)
@@ -146,7 +171,7 @@ def thinned_rows(rotations: NDArray[np.float64], *, step_deg: float) -> NDArray[
     from cryopick.geometry.so3_grid import rotation_grid
 
     tree = cKDTree(np.concatenate([rotations, -rotations]))
-    distance, nearest = tree.query(rotation_grid(step_deg))
+    distance, nearest = (np.asarray(found) for found in tree.query(rotation_grid(step_deg)))
     # A reduced list (symmetry, cones) leaves grid points without a neighbour.
     near = 2 * np.sin(np.deg2rad(step_deg) / 4)
     return np.unique(nearest[distance <= near] % len(rotations))
@@ -161,7 +186,7 @@ def _maximum(coefficients: NDArray[np.float32], dtype: torch.dtype, device: str)
 
 def _tiles(search: BankSearch, means: Means) -> list[Tile]:
     rank = search.bank.rank if search.first is None else search.first.rank
-    per_voxel = rank * search.dtype.itemsize + _BYTES_PER_TILE_VOXEL
+    per_voxel = rank * search.storage.itemsize + _BYTES_PER_TILE_VOXEL
     fits = means.memory_bytes // max(1, means.cores) // per_voxel
     # In steps of two, so that two runs with about the same memory cut alike: how a transform is
     # cut decides the last bits of its values.
@@ -186,7 +211,7 @@ def _sample(search: BankSearch) -> tuple[NDArray[np.int64], torch.Tensor]:
         flat = rng.integers(0, search.deviation.size, _SAMPLE_VOXELS)
     else:
         inside = np.flatnonzero(search.region)
-        flat = rng.choice(inside, _SAMPLE_VOXELS) if len(inside) else inside
+        flat = inside[rng.integers(0, max(len(inside), 1), _SAMPLE_VOXELS * min(len(inside), 1))]
     voxel = np.stack(np.unravel_index(np.sort(flat), shape), axis=1)
     basis = torch.from_numpy(search.bank.parts.basis).to(search.volume.device)
     values = component_values(
@@ -214,7 +239,7 @@ def _with_limit(search: BankSearch, sample: tuple[NDArray[np.int64], torch.Tenso
     rank = search.first.rank
     coefficients = search.bank.parts.coefficients[search.first.rows, :rank]
     some_rows = _maximum(coefficients, search.dtype, search.volume.device.type)
-    score, _ = some_rows.of(sample[1][:rank].to(search.dtype))
+    score, _ = some_rows.of(sample[1][:rank].to(search.storage))
     limit = float(np.quantile(score.cpu().numpy(), 1 - search.first.kept))
     return replace(search, some_rows=some_rows, limit=limit)
 
@@ -241,14 +266,18 @@ def _search_tile(
     rank = search.bank.rank if search.first is None else search.first.rank
     bank = search.bank.truncated(rank)
     every = None if search.region is None else voxel
-    maps = component_maps(search.volume, tile, bank, voxel=every, dtype=search.dtype)
+    maps = component_maps(search.volume, tile, bank, voxel=every, dtype=search.storage)
     score = np.empty(len(voxel), np.float32)
     row = np.empty(len(voxel), np.int32)
     place = np.stack(np.unravel_index(voxel, tile.shape), axis=1) + np.asarray(tile.start)
     maximum = search.all_rows if search.some_rows is None else search.some_rows
     for first in range(0, len(voxel), _COLUMNS_AT_ONCE):
         part = slice(first, first + _COLUMNS_AT_ONCE)
-        best, at = maximum.of(maps[:, part])
+        if search.within is not None and search.cones is not None:
+            axis = search.cones.nearest[tuple(place[part].T)]
+            best, at = search.within.of(maps[:, part], axis)
+        else:
+            best, at = maximum.of(maps[:, part])
         score[part] = (best / _deviation_at(search, place[part])).cpu().numpy()
         row[part] = at.cpu().numpy()
     if search.first is not None:
@@ -267,7 +296,7 @@ def _second_round(
     import torch
 
     again = np.flatnonzero(score >= search.limit)
-    basis = torch.from_numpy(search.bank.parts.basis).to(search.volume.device, search.dtype)
+    basis = torch.from_numpy(search.bank.parts.basis).to(search.volume.device, search.storage)
     for first in range(0, len(again), _COLUMNS_AT_ONCE):
         part = again[first : first + _COLUMNS_AT_ONCE]
         values = component_values(

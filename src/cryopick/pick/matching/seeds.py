@@ -1,0 +1,101 @@
+"""The few orientations from which each candidate's refinement starts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick.geometry.rotation import normalise
+from cryopick.geometry.symmetry import point_group
+from cryopick.pick.matching.bank import Bank
+from cryopick.pick.matching.patches import component_values, padded
+from cryopick.pick.matching.search import Cones, Means
+
+_VOXELS_AT_ONCE = 512
+
+
+def best_rotations(
+    volume: NDArray[np.float32],
+    voxel_zyx: NDArray[np.int64],
+    bank: Bank,
+    *,
+    rotations: NDArray[np.float64],
+    count: int,
+    apart_deg: float,
+    symmetry: str = "C1",
+    cones: Cones | None = None,
+    means: Means,
+) -> NDArray[np.float64]:
+    """The best distinct rotations of the bank at each voxel.
+
+    Parameters
+    ----------
+    volume
+        Filtered tomogram at the bank's voxel size.
+    voxel_zyx
+        ``(n, 3)``.
+    rotations
+        ``(m, 4)``, the bank's rows.
+    count
+        How many for each voxel.
+    apart_deg
+        Two rotations nearer than this (modulo ``symmetry``) count as one.
+    cones
+        Only rotations that the voxel's cone allows.
+
+    Returns
+    -------
+    ndarray
+        ``(n, count, 4)``, the best first; NaN where no further distinct rotation was found.
+    """
+    import torch
+
+    whole = padded(torch.from_numpy(np.asarray(volume, dtype=np.float32)), bank.reach_px)
+    basis = torch.from_numpy(bank.parts.basis)
+    coefficients = torch.from_numpy(bank.parts.coefficients)
+    images = _images(rotations, symmetry)
+    near = float(np.cos(np.deg2rad(apart_deg) / 2))
+    out = np.full((len(voxel_zyx), count, 4), np.nan)
+    allowed = None if cones is None else cones.allowed(rotations)
+    for first in range(0, len(voxel_zyx), _VOXELS_AT_ONCE):
+        part = voxel_zyx[first : first + _VOXELS_AT_ONCE]
+        values = component_values(
+            whole, part, basis=basis, offset_zyx=bank.offset_zyx, margin_px=bank.reach_px
+        )
+        scores = (coefficients @ values).T.numpy()
+        for row, score in enumerate(scores):
+            if cones is not None and allowed is not None:
+                axis = int(cones.nearest[tuple(part[row])])
+                score = np.where(allowed[axis], score, -np.inf) if axis >= 0 else score  # noqa: PLW2901 (of this voxel alone)
+            chosen = _distinct(score, rotations, images, count=count, near=near)
+            out[first + row, : len(chosen)] = rotations[chosen]
+        means.progress(min(1.0, (first + len(part)) / len(voxel_zyx)))
+    return out
+
+
+def _images(rotations: NDArray[np.float64], symmetry: str) -> NDArray[np.float64]:
+    """Equivalents of every rotation: ``(group, m, 4)``."""
+    from cryopick.geometry.rotation import multiply
+
+    return multiply(rotations[None], point_group(symmetry)[:, None])
+
+
+def _distinct(
+    score: NDArray[np.float32],
+    rotations: NDArray[np.float64],
+    images: NDArray[np.float64],
+    *,
+    count: int,
+    near: float,
+) -> list[int]:
+    """Indices of the highest scores, each far from those taken before it."""
+    score = score.copy()
+    chosen: list[int] = []
+    while len(chosen) < count:
+        best = int(score.argmax())
+        if not np.isfinite(score[best]):
+            break
+        chosen.append(best)
+        cosine = np.abs(images @ normalise(rotations[best])).max(axis=0)
+        score[cosine >= near] = -np.inf
+    return chosen
