@@ -12,6 +12,7 @@ from cryopick.errors import FormatError, InputError
 from cryopick.io.file_patterns import NamedFile, expand
 from cryopick.io.images import describe_image, image_name
 from cryopick.io.star_write import write_star
+from cryopick.io.tomogram_sources.tilt_files import read_tilt_file
 from cryopick.model import TiltSeries
 from cryopick.model.sets import Acquisition, Dataset, Member, SetKind, acquisition_of
 from cryopick.project.importing import Imported, Origin, read_members
@@ -227,25 +228,9 @@ def _series(
     path: Path, pixel_size_angstrom: float | None, acquisition: Acquisition | None
 ) -> TiltSeries:
     """One tilt series from whatever file describes it."""
-    suffix = path.suffix.lower()
-    if suffix == ".aln":
-        from cryopick.io.metadata.aretomo3 import read_aretomo3_tilt_series
-
-        return read_aretomo3_tilt_series(path, pixel_size_angstrom=pixel_size_angstrom)
-    if suffix == ".xml":
-        from cryopick.io.metadata.warp_xml import read_warp_xml
-
-        series = read_warp_xml(path).series
-    elif suffix == ".mdoc":
-        from cryopick.io.metadata.mdoc import mdoc_tilt_series, read_mdoc
-
-        series = mdoc_tilt_series(read_mdoc(path))
-    elif suffix in (".tlt", ".rawtlt"):
-        from cryopick.io.metadata.tlt import read_tilts
-
-        series = TiltSeries(name=path.stem, tilt_deg=read_tilts(path))
-    else:
-        series = _stack_series(path, acquisition)
+    if path.suffix.lower() in (".aln", ".xml", ".mdoc", ".tlt", ".rawtlt"):
+        return read_tilt_file(path, pixel_size_angstrom=pixel_size_angstrom)
+    series = _stack_series(path, acquisition)
     if pixel_size_angstrom is not None:
         series = replace(series, pixel_size_angstrom=pixel_size_angstrom)
     return series
