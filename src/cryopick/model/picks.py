@@ -20,6 +20,10 @@ REASONS = (
     "edge",
     "duplicate",
     "class rejected",
+    "not sharp",
+    "not prominent",
+    "membrane",
+    "other template",
 )
 
 _TEXT = ("image", "label", "source", "state", "reason", "group")
