@@ -1,0 +1,100 @@
+"""The local standard deviation of a tomogram under a mask: the denominator of the score.
+
+::
+
+    σ(x)² = Σ_u V(x + u)² M(u) / Σ M - (Σ_u V(x + u) M(u) / Σ M)²
+
+The difference of two nearly equal numbers is exact enough only if the volume's mean is taken off
+first and both are formed in float64. Where a volume is flat, the score would be rounding divided by
+rounding: variances up to `FLAT` times that of the whole volume count as that of the whole volume.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick.pick.matching.correlation import (
+    Shape,
+    block_spectrum,
+    correlate,
+    fast_length,
+    kernel_spectrum,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+FLAT = 1e-5
+
+
+def local_deviation(
+    volume: NDArray[np.float32], mask: NDArray[np.float32], *, device: str = "cpu"
+) -> NDArray[np.float32]:
+    """Standard deviation of a volume under a mask that is centred on each voxel.
+
+    Parameters
+    ----------
+    volume
+        ``(z, y, x)``; outside it counts as its mean.
+    mask
+        ``(n, n, n)`` from 0 to 1; its centre is voxel ``n // 2``.
+    device
+        Torch device.
+
+    Returns
+    -------
+    ndarray
+        ``(z, y, x)`` float32, above 0.
+
+    Examples
+    --------
+    >>> steps = np.tile(np.float32([0, 0, 0, 0, 2, 2, 2, 2]), (8, 8, 1))
+    >>> local_deviation(steps, np.ones((3, 3, 3), np.float32))[4, 4].round(2)
+    array([0.47, 1.  , 1.  , 0.94, 0.94, 1.  , 1.  , 0.47], dtype=float32)
+    """
+    import torch
+
+    mean, variance = volume_moments(volume)
+    n, half = mask.shape[0], mask.shape[0] // 2
+    z, y, x = (fast_length(length + n - 1) for length in volume.shape)
+    block = torch.zeros((z, y, x), dtype=torch.float64, device=device)
+    place = tuple(slice(half, half + length) for length in volume.shape)
+    block[place] = torch.as_tensor(np.asarray(volume, np.float64) - mean, device=device)
+    local = block_variance(block, torch.as_tensor(mask, device=device))
+    local = local[tuple(slice(length) for length in volume.shape)]
+    return deviation(local, variance).float().cpu().numpy()
+
+
+def block_variance(block: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Variance under the mask, as `cryopick.pick.matching.correlation` places a kernel's values.
+
+    Parameters
+    ----------
+    block
+        ``(z, y, x)`` float64 of a volume whose mean was taken off.
+    mask
+        ``(n, n, n)``.
+    """
+    shape: Shape = (block.shape[0], block.shape[1], block.shape[2])
+    kernel = kernel_spectrum(mask.to(block.dtype) / mask.to(block.dtype).sum(), shape)
+    n = mask.shape[0]
+    mean = correlate(block_spectrum(block), kernel.clone(), shape, edge=n)
+    square = correlate(block_spectrum(block.square()), kernel, shape, edge=n)
+    return square - mean.square()
+
+
+def deviation(local: torch.Tensor, variance: float) -> torch.Tensor:
+    """Square root of local variances; flat ones are replaced by the volume's ``variance``."""
+    whole = variance if variance > 0 else 1.0
+    return local.masked_fill(local <= FLAT * whole, whole).sqrt_()
+
+
+def volume_moments(volume: NDArray[np.float32]) -> tuple[float, float]:
+    """Mean and variance of a volume, which may be a memory map, in float64, plane by plane."""
+    count = volume.size
+    mean = sum(float(plane.sum(dtype=np.float64)) for plane in volume) / count
+    squares = sum(float(np.square(plane - np.float64(mean)).sum()) for plane in volume)
+    return mean, squares / count
