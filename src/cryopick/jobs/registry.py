@@ -19,6 +19,10 @@ JOBS: dict[str, tuple[str, str]] = {
         "cryopick.jobs.pick_log",
         "Pick round particles without a template (2D and 3D)",
     ),
+    "candidates": (
+        "cryopick.jobs.candidates",
+        "Choose the picks of a match job again, without searching again",
+    ),
     "compare": ("cryopick.jobs.compare", "Score picks against the truth"),
     "resample": (
         "cryopick.jobs.resample",
