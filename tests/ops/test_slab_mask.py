@@ -172,12 +172,12 @@ def test_one_plane_and_a_thickness():
 
 def test_a_simulated_tomogram():
     recipe = SpecimenRecipe(
-        size_px=(144, 144, 96), pixel_size_angstrom=16.0, ice_angstrom=900, particles=(24,),
+        size_px=(128, 128, 96), pixel_size_angstrom=16.0, ice_angstrom=900, particles=(45,),
         gold_beads=2,
     )  # fmt: skip
     made = simulate_tomogram(
-        [load_map("ribosome", 16.0)], recipe, TiltRecipe(tilt_step_deg=8), name="t",
-        rng=np.random.default_rng(3),
+        [load_map("ribosome", 16.0)], recipe, TiltRecipe(tilt_step_deg=4), name="t",
+        rng=np.random.default_rng(4),
     )  # fmt: skip
     volume = made.image.read()
     slab = _found(volume, box_px=20)

@@ -22,7 +22,7 @@ from cryopick.model import PixelSource
 # Blocks along the edge of a box.
 _BLOCKS = 8
 # Edge of the tiles that give one point of the surface each, in edges of a box.
-_TILE_BOXES = 1.25
+_TILE_BOXES = 0.8
 _MOST_TILES = 10
 # Below this ratio of the variances inside and outside, there is no telling them apart.
 _LEAST_RATIO = 1.25
@@ -360,8 +360,11 @@ def _crossings(
     place = index - np.clip(step, 0, 1)
     place = len(rows[0]) - 1 - place if side > 0 else place
     height = grid.centre_px(place)
-    # What is full up to the outermost box may well go on to the end of the tomogram.
-    height[index == 0] = nz - 1 if side > 0 else 0
+    # What is full up to the outermost box may well go on to the end of the tomogram. Where only a
+    # few tiles are, it is the streak of a bead.
+    full = lasting[:, 0]
+    ends = nz - 1 if side > 0 else 0
+    height[full] = ends if np.count_nonzero(full) * 2 > len(full) else np.nan
     height[~lasting.any(axis=1)] = np.nan
     return height
 
