@@ -111,8 +111,8 @@ def _overview(commands: Sequence[Command]) -> str:
 
 def _common_page() -> str:
     words = (
-        "Every job takes these. `device`, `on`, `workers` and `seed` may also stand in the file of "
-        "`--config`."
+        "Every job takes these. `device`, `on`, `workers`, `memory` and `seed` may also stand in the "
+        "file of `--config`."
     )
     return f"# Options of every job\n\n{words}\n\n{_table(JOB_OPTIONS)}\n"
 

@@ -1,4 +1,4 @@
-"""Run the program from outside, with the toy job among its commands."""
+"""Run the program from outside, with the toy jobs among its commands."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ PROGRAM = (
     "import sys; "
     "from cryopick.jobs import registry; "
     "registry.JOBS['toy'] = ('toy_jobs', 'Make numbers'); "
+    "registry.JOBS['steps'] = ('toy_steps', 'Make numbers step by step'); "
     "from cryopick.cli.main import main; "
     "sys.exit(main())"
 )

@@ -14,6 +14,7 @@ from cryopick.run.drive import run_job
 from cryopick.run.job import Job, Params, param
 from toy_jobs import JOB, ToyParams
 from toy_program import run
+from toy_steps import shares_given
 
 
 class SeededParams(ToyParams):
@@ -262,3 +263,42 @@ def test_the_seed_of_such_a_job_is_its_parameter(
     assert record["seed"] == record["params"]["seed"] == seed
     with pytest.raises(InputError, match=f"--seed: 99 differs from the parameter seed = {seed}"):
         run_job(SEEDED, SeededParams(names=["a"], seed=seed), tmp_path / "other", seed=99)
+
+
+class LimitedParams(ToyParams):
+    memory_gb: float = param(4.0, description="Per item.", unit="GB", gt=0, flag="--memory")
+
+
+def test_a_job_may_limit_the_memory_of_its_items_itself() -> None:
+    options = job_options(replace(JOB, params=LimitedParams))
+    assert [option.name for option in options if "--memory" in option.flags] == ["memory_gb"]
+    assert [option.name for option in job_options(JOB) if "--memory" in option.flags] == ["memory"]
+
+
+@pytest.mark.parametrize(("gb", "workers"), [("0.002", 1), ("1", 2)])
+def test_memory_lowers_the_number_of_workers(tmp_path: Path, gb: str, workers: int) -> None:
+    """Two items of a MiB each do not fit into 2 MB, but one does."""
+    words = ("toy", "a", "b", "--workers", 2, "--memory", gb, "-o", "out")
+    planned = json.loads(run(*words, "--dry-run", "--json", cwd=tmp_path).stdout)
+    assert (planned["workers"], planned["memory_bytes"]) == (workers, workers << 20)
+    assert run(*words, cwd=tmp_path).returncode == 0
+    assert json.loads((tmp_path / "out/job.json").read_text())["workers"] == workers
+
+
+def test_memory_comes_from_the_configuration_and_reaches_the_items(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text("memory = 3\nworkers = 1\n")
+    words = ("steps", "a", "--marks", f"@{tmp_path}", "--config", "c.toml", "-o", "out")
+    assert run(*words, cwd=tmp_path).returncode == 0
+    assert shares_given(tmp_path)["a"][1] == 3_000_000_000
+    (tmp_path / "out/items/a/done.json").unlink()
+    assert run("resume", "out", "--memory", 2, "--workers", 1, cwd=tmp_path).returncode == 0
+    assert shares_given(tmp_path)["a"][1] == 2_000_000_000
+
+
+def test_a_resumed_or_repeated_job_takes_a_limit(tmp_path: Path) -> None:
+    assert run("toy", "a", "-o", "out", cwd=tmp_path).returncode == 0
+    for words in (("resume", "out"), ("rerun", "out", "-o", "again")):
+        refused = run(*words, "--memory", "no", cwd=tmp_path)
+        assert refused.returncode == 2
+        assert "--memory: 'no' is not a size above 0" in refused.stderr
+    assert run("rerun", "out", "-o", "again", "--memory", 1, cwd=tmp_path).returncode == 0

@@ -128,3 +128,24 @@ def test_of_a_project(tmp_path: Path, capsys: Captured) -> None:
     assert "p" in capsys.readouterr().out
     assert main(["status", str(tmp_path / "p"), "--json"]) == 0
     assert isinstance(json.loads(capsys.readouterr().out), dict)
+
+
+def test_items_in_flight_in_words() -> None:
+    status = Status(
+        job="match",
+        folder="out",
+        state="running",
+        done=0,
+        total=2,
+        failed={},
+        seconds_left=75.0,
+        runner=None,
+        sentence="",
+        in_flight={"ts_01": 0.254, "ts_02": 1.0},
+    )
+    assert status_lines(status) == [
+        "match: running, 0 of 2 items done",
+        "ts_01: 25%",
+        "ts_02: 100%",
+        "1 min 15 s left",
+    ]

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 import toy_jobs
+import toy_steps
 from cryopick.errors import CryopickError, InputError, JobError
 from cryopick.run import InlineExecutor, Outcome, Progress, plan_job, resume_job, run_job
 from cryopick.run.drive import failure_line
 from cryopick.run.job import Cost, Item
+from cryopick.run.lock import ask_to_cancel
 from cryopick.run.record import read_record
 from cryopick.run.seeds import item_seed
 from cryopick.run.status import job_status
@@ -249,3 +251,83 @@ def test_results_of_the_earlier_job_do_not_stay(tmp_path: Path) -> None:
     assert not (folder / "totals.json").exists()
     assert [path.name for path in (folder / "failed").iterdir()] == ["bad2.json"]
     assert json.loads((folder / "summary.json").read_text())["sentence"] == "No item could be done."
+
+
+def test_progress_inside_an_item_reaches_the_listener(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cryopick.run.beat.SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("cryopick.run.drive.SECONDS_BETWEEN", 0.0)
+    folder = tmp_path / "out"
+    shares: list[float] = []
+    told_others: list[dict[str, float]] = []
+
+    def hear(progress: Progress) -> None:
+        shares.append(progress.fraction)
+        if progress.in_flight:
+            told_others.append(job_status(folder).in_flight)
+            assert progress.in_flight == told_others[-1]
+
+    params = toy_steps.StepsParams(names=["a", "b"], steps=4)
+    run_job(toy_steps.JOB, params, folder, executor=InlineExecutor(), on_progress=hear)
+    assert sorted(set(shares)) == pytest.approx([step / 8 for step in range(9)])
+    assert shares == sorted(shares)
+    assert told_others[:5] == [{"a": step / 4} for step in range(5)]
+    assert not (folder / "progress.json").exists()
+
+
+def test_progress_of_workers_reaches_the_listener(tmp_path: Path) -> None:
+    (tmp_path / "hold").touch()
+    heard: list[Progress] = []
+
+    def hear(progress: Progress) -> None:
+        heard.append(progress)
+        if progress.in_flight == {"a": 0.5, "b": 0.5}:
+            (tmp_path / "hold").unlink(missing_ok=True)
+
+    params = toy_steps.StepsParams(names=["a", "b"], hold_at=3, marks=f"@{tmp_path}")
+    run_job(toy_steps.JOB, params, tmp_path / "out", workers=2, on_progress=hear)
+    both = [progress for progress in heard if progress.in_flight == {"a": 0.5, "b": 0.5}]
+    assert both[-1].fraction == 0.5
+    assert both[-1].seconds_left is not None
+    assert (heard[-1].fraction, heard[-1].in_flight) == (1.0, {})
+
+
+def test_a_cancel_reaches_an_item_in_this_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cryopick.run.beat.SECONDS_BETWEEN", 0.0)
+    folder = tmp_path / "out"
+
+    def stop(progress: Progress) -> None:
+        if progress.in_flight.get("a") == 0.5:
+            ask_to_cancel(folder)
+
+    params = toy_steps.StepsParams(names=["a", "b"], marks=f"@{tmp_path}")
+    with pytest.raises(JobError, match="cancelled with 0 of 2 items done"):
+        run_job(toy_steps.JOB, params, folder, executor=InlineExecutor(), on_progress=stop)
+    assert toy_steps.steps_done(tmp_path) == [("a", 0), ("a", 1), ("a", 2)]
+    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == [".basis", "a"]
+    resume_job(toy_steps.JOB, folder, executor=InlineExecutor())
+    assert toy_steps.steps_done(tmp_path) == [(name, step) for name in "ab" for step in range(6)]
+    assert not (folder / "checkpoints").exists()
+
+
+def test_memory_is_handed_down(tmp_path: Path) -> None:
+    params = toy_steps.StepsParams(names=["a", "b"], item_bytes=700, marks=f"@{tmp_path}")
+    run_job(toy_steps.JOB, params, tmp_path / "out", memory_bytes=1000)
+    assert read_record(tmp_path / "out").workers == 1  # two would need 1400
+    assert {memory for _, memory in toy_steps.shares_given(tmp_path).values()} == {1000}
+
+
+@pytest.mark.parametrize("name", ["workers", "memory_bytes"])
+def test_an_executor_that_is_given_has_its_own_numbers(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=f"{name}: the executor given has its own number"):
+        run_job(
+            JOB,
+            ToyParams(names=["a"]),
+            tmp_path / "out",
+            executor=InlineExecutor(),
+            **{name: 3},
+        )
+    assert list(tmp_path.iterdir()) == []

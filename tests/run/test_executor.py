@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from cryopick.run.executor import Done, Event, Executor, Failed, Order, Pulse, Retried
+from cryopick.run.executor import (
+    Advance,
+    Done,
+    Event,
+    Executor,
+    Failed,
+    Order,
+    Pulse,
+    Retried,
+    Share,
+)
 from cryopick.run.inline import InlineExecutor
 from cryopick.run.local import LocalExecutor
 from toy_jobs import JOB, ToyParams
@@ -17,6 +27,7 @@ EVENTS = [
     Done("a", 1.5, ("header says 1 Å",)),
     Failed("a", "a: is NaN", "Traceback ..."),
     Retried("a", "a: its worker ended"),
+    Advance("a", 0.5),
     Pulse(),
 ]
 
@@ -70,3 +81,29 @@ def test_both_places_offer_what_the_protocol_asks(made: Executor) -> None:
     assert all(hasattr(made, name) for name in wanted)
     assert made.workers >= 1
     assert made.name.islower()
+
+
+@pytest.mark.parametrize(
+    ("items", "cores", "memory_bytes"), [(1, 8, 1000), (3, 2, 333), (8, 1, 125), (2000, 1, 1)]
+)
+def test_a_share_never_adds_up_to_more_than_there_is(
+    items: int, cores: int, memory_bytes: int
+) -> None:
+    share = Share(cores=8, memory_bytes=1000).among(items)
+    assert share == Share(cores=cores, memory_bytes=memory_bytes)
+    assert items > 8 or items * share.cores <= 8
+    assert items > 1000 or items * share.memory_bytes <= 1000
+
+
+def test_a_share_is_one_core_and_the_free_memory() -> None:
+    assert Share().cores == 1
+    assert Share().memory_bytes > 1 << 20
+
+
+def test_nobody_need_listen_to_an_order(tmp_path: Path) -> None:
+    params = ToyParams(names=["a"])
+    order = Order(
+        job=JOB, params=params, items=JOB.plan(params), folder=tmp_path, seed=0, devices=("cpu",)
+    )
+    order.tell(Advance("a", 0.5))
+    assert list(tmp_path.iterdir()) == []

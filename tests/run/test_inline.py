@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cryopick.run.executor import Done, Failed, Order, Pulse
+import toy_steps
+from cryopick.errors import InputError
+from cryopick.run.executor import Advance, Done, Failed, Order, Pulse
 from cryopick.run.inline import InlineExecutor
 from cryopick.run.job import Item, Job, Worker
+from cryopick.run.machine import core_count
 from toy_jobs import JOB, ToyParams
 
 
@@ -105,3 +110,59 @@ def test_functions_of_a_notebook_will_do(tmp_path: Path) -> None:
 
 def test_its_name_and_size_in_records() -> None:
     assert (InlineExecutor().name, InlineExecutor().workers) == ("inline", 1)
+
+
+def steps_order(folder: Path, *names: str, tell: Callable[[Advance], None]) -> Order:
+    params = toy_steps.StepsParams(names=list(names), steps=4, marks=f"@{folder}")
+    return Order(
+        job=toy_steps.JOB,
+        params=params,
+        items=toy_steps.plan(params),
+        folder=folder / "out",
+        seed=7,
+        devices=("cpu",),
+        tell=tell,
+    )
+
+
+def test_an_item_has_all_cores_and_all_memory(tmp_path: Path) -> None:
+    nobody = steps_order(tmp_path, "a", "b", tell=lambda _: None)
+    list(InlineExecutor(cores=3, memory_bytes=1000).run(nobody))
+    assert toy_steps.shares_given(tmp_path) == {"a": (3, 1000), "b": (3, 1000)}
+    list(InlineExecutor().run(replace(nobody, folder=tmp_path / "two")))
+    for cores, memory in toy_steps.shares_given(tmp_path).values():
+        assert cores == core_count()
+        assert memory > 1 << 20
+
+
+@pytest.mark.parametrize("cores", [0, -1])
+def test_no_core_at_all_is_refused(cores: int) -> None:
+    with pytest.raises(InputError, match=f"cores: {cores} is not a number of cores"):
+        InlineExecutor(cores=cores)
+
+
+def test_progress_is_told_while_the_stream_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cryopick.run.beat.SECONDS_BETWEEN", 0.0)
+    heard: list[Advance] = []
+    list(InlineExecutor().run(steps_order(tmp_path, "a", tell=heard.append)))
+    assert heard == [Advance("a", step / 4) for step in range(5)]
+
+
+def test_a_cancel_ends_a_long_item_where_it_tells_its_progress(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cryopick.run.beat.SECONDS_BETWEEN", 0.0)
+    executor = InlineExecutor()
+
+    def stop(advance: Advance) -> None:
+        if advance.fraction == 0.5:
+            executor.cancel()
+
+    events = list(executor.run(steps_order(tmp_path, "a", "b", tell=stop)))
+    assert [type(event) for event in events] == [Pulse]  # neither done nor failed
+    assert toy_steps.steps_done(tmp_path) == [("a", 0), ("a", 1)]
+    assert list((tmp_path / "out/items").iterdir()) == []
+    list(executor.run(steps_order(tmp_path, "a", tell=lambda _: None)))  # from its checkpoint
+    assert toy_steps.steps_done(tmp_path) == [("a", step) for step in range(4)]

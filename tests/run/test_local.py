@@ -11,11 +11,21 @@ from pathlib import Path
 import psutil
 import pytest
 
+import toy_steps
+import toy_threads
 from cryopick.errors import InputError, JobError
 from cryopick.run import LocalExecutor, Progress, resume_job, run_job
-from cryopick.run.executor import Done, Event, Failed, Order, Retried
-from cryopick.run.local import ATTEMPTS, THREAD_VARIABLES, _cause, pack
+from cryopick.run.executor import Advance, Done, Event, Failed, Order, Retried, Share
+from cryopick.run.local import (
+    ATTEMPTS,
+    THREAD_VARIABLES,
+    _cause,
+    choose_executor,
+    machine_share,
+    pack,
+)
 from cryopick.run.lock import ask_to_cancel
+from cryopick.run.machine import core_count
 from cryopick.run.record import read_record
 from toy_jobs import JOB, ToyParams
 from toy_program import results, wait_until
@@ -150,3 +160,117 @@ def test_no_process_at_all_is_refused(workers: int) -> None:
 
 def test_the_libraries_that_make_threads_are_told_not_to() -> None:
     assert {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"} <= set(THREAD_VARIABLES)
+
+
+def steps_order(folder: Path, names: list[str], **params: object) -> Order:
+    values = toy_steps.StepsParams(names=names, marks=f"@{folder}", **params)
+    return Order(
+        job=toy_steps.JOB,
+        params=values,
+        items=toy_steps.plan(values),
+        folder=folder / "out",
+        seed=7,
+        devices=("cpu",),
+    )
+
+
+def test_one_item_has_the_whole_machine(tmp_path: Path) -> None:
+    executor = LocalExecutor(2, cores=2, memory_bytes=1000)
+    list(executor.run(steps_order(tmp_path, ["a"])))
+    assert toy_steps.shares_given(tmp_path) == {"a": (2, 1000)}
+
+
+def test_many_items_have_one_core_each(tmp_path: Path) -> None:
+    executor = LocalExecutor(2, cores=2, memory_bytes=1000)
+    list(executor.run(steps_order(tmp_path, ["a", "b", "c", "d", "e"])))
+    given = toy_steps.shares_given(tmp_path)
+    # The last one may be alone, and then has it all.
+    assert [given[name] for name in "abcd"] == [(1, 500)] * 4
+    assert given["e"] in ((1, 500), (2, 1000))
+
+
+def test_few_workers_have_several_cores_each(tmp_path: Path) -> None:
+    executor = LocalExecutor(1, cores=5, memory_bytes=1000)
+    list(executor.run(steps_order(tmp_path, ["a", "b"])))
+    assert toy_steps.shares_given(tmp_path) == {"a": (5, 1000), "b": (5, 1000)}
+
+
+def test_more_workers_than_cores_have_one_each(tmp_path: Path) -> None:
+    order = steps_order(tmp_path, ["a", "b", "c"])
+    list(LocalExecutor(3, cores=1, memory_bytes=900).run(order))
+    assert {cores for cores, _ in toy_steps.shares_given(tmp_path).values()} == {1}
+
+
+def test_the_machine_is_what_may_be_used_of_it() -> None:
+    assert machine_share(cores=None, memory_bytes=7) == Share(cores=core_count(), memory_bytes=7)
+    assert machine_share(cores=3, memory_bytes=None).cores == 3
+    assert machine_share(cores=None, memory_bytes=None).memory_bytes > 1 << 20
+
+
+def test_progress_comes_through_the_socket(tmp_path: Path) -> None:
+    (tmp_path / "hold").touch()
+    advances: list[Advance] = []
+    for event in LocalExecutor(1).run(steps_order(tmp_path, ["a"], hold_at=3)):
+        if isinstance(event, Advance):
+            advances.append(event)
+        if advances and advances[-1].fraction == 0.5:
+            (tmp_path / "hold").unlink(missing_ok=True)
+    assert advances[0] == Advance("a", 0.0)
+    assert Advance("a", 0.5) in advances
+    assert toy_steps.steps_done(tmp_path) == [("a", step) for step in range(6)]
+
+
+def test_a_cancel_ends_a_worker_with_several_threads(tmp_path: Path) -> None:
+    executor = LocalExecutor(1, cores=4)
+    names = ["a", "b"]
+    order = replace(order_of(tmp_path, names), job=replace(JOB, work=toy_threads.work_for_ever))
+    for event in executor.run(order):
+        if isinstance(event, Advance):  # all its threads are at work
+            assert psutil.Process().children()[0].num_threads() >= 4
+            executor.cancel()
+    assert psutil.Process().children() == []
+    assert list((tmp_path / "items").glob("[!.]*")) == []
+
+
+@pytest.mark.parametrize(
+    ("workers", "item_bytes", "memory_bytes", "expected"),
+    [
+        (None, 400, 1000, 2),
+        (8, 400, 1000, 2),  # a limit that was given counts more than the number of workers
+        (8, 4000, 1000, 1),  # its job may cut it into pieces
+        (8, 0, 1000, 8),
+        (2, 1, 1 << 50, 2),
+    ],
+)
+def test_memory_bounds_the_number_of_workers(
+    monkeypatch: pytest.MonkeyPatch,
+    workers: int | None,
+    item_bytes: int,
+    memory_bytes: int,
+    expected: int,
+) -> None:
+    monkeypatch.setattr("cryopick.run.local.core_count", lambda: 16)
+    for devices in (("cpu",), tuple(f"cuda:{index}" for index in range(16))):
+        chosen = choose_executor(
+            workers=workers,
+            devices=devices,
+            item_bytes=item_bytes,
+            items=50,
+            memory_bytes=memory_bytes,
+        )
+        assert chosen.workers == expected
+
+
+def test_free_memory_bounds_only_a_number_that_was_not_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cryopick.run.local.core_count", lambda: 16)
+    monkeypatch.setattr("cryopick.run.local.free_bytes", lambda: 1000)
+    for workers, expected in ((None, 2), (5, 5)):
+        chosen = choose_executor(workers=workers, devices=("cpu",), item_bytes=400, items=50)
+        assert chosen.workers == expected
+
+
+def test_no_memory_at_all_is_refused() -> None:
+    with pytest.raises(InputError, match="--memory: 0 bytes is nothing to work with"):
+        choose_executor(workers=1, devices=("cpu",), item_bytes=1, items=1, memory_bytes=0)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cryopick.errors import InputError
 from cryopick.run.job import Cost, Item
 from cryopick.run.machine import core_count, find_devices, free_bytes, versions
-from cryopick.run.progress import Pace
+from cryopick.run.progress import Pace, Span
 from cryopick.run.report import format_seconds
 from cryopick.run.seeds import item_seed
 
@@ -100,3 +100,65 @@ def test_machine() -> None:
     assert core_count() >= 1
     assert free_bytes() > 0
     assert list(versions())[:2] == ["python", "cryopick"]
+
+
+def test_parts_of_items_count() -> None:
+    pace = Pace(items(4, 4, 8), done=1, now=100.0)
+    pace.advanced("i0", 0.0)
+    assert pace.progress(now=101.0).seconds_left is None  # nothing was done yet
+    pace.advanced("i0", 0.5)
+    now = pace.progress(now=102.0)
+    assert (now.done, now.total, now.in_flight) == (1, 4, {"i0": 0.5})
+    assert now.fraction == pytest.approx(1.5 / 4)
+    assert now.seconds_left == pytest.approx(14.0)  # 2 of 16 took 2 s
+    assert now.items_per_second == pytest.approx(0.25)
+
+
+def test_an_end_takes_the_place_of_its_parts() -> None:
+    pace = Pace(items(1, 1), done=0, now=0.0)
+    pace.advanced("i0", 0.0)
+    pace.advanced("i0", 0.9)
+    pace.ended("i0")
+    pace.advanced("i0", 0.95)  # a thread of it was late
+    now = pace.progress(now=4.0)
+    assert (now.done, now.in_flight, now.fraction) == (1, {}, 0.5)
+    assert now.seconds_left == pytest.approx(4.0)
+    assert pace.spans() == {}
+
+
+def test_what_checkpoints_held_was_not_done_in_this_sitting() -> None:
+    pace = Pace(items(10), done=0, now=0.0)
+    pace.advanced("i0", 0.8)
+    assert pace.progress(now=1.0).seconds_left is None
+    pace.advanced("i0", 0.9)
+    now = pace.progress(now=5.0)
+    assert now.in_flight == {"i0": 0.9}
+    assert now.seconds_left == pytest.approx(5.0)  # a tenth took 5 s, a tenth is left
+    assert pace.spans() == {"i0": Span(0.8, 0.9)}
+
+
+def test_an_item_that_falls_back_has_lost_the_time() -> None:
+    pace = Pace(items(10), done=0, now=0.0)
+    for fraction in (0.0, 0.5, 0.2):
+        pace.advanced("i0", fraction)
+    assert pace.progress(now=4.0).seconds_left == pytest.approx(16.0)
+
+
+def test_an_item_of_another_sitting_is_not_counted() -> None:
+    pace = Pace(items(1), done=1, now=0.0)
+    pace.advanced("done before", 0.5)
+    assert pace.progress(now=1.0).in_flight == {}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.floats(0, 1)), max_size=30),
+    st.lists(st.floats(0, 1e6), min_size=4, max_size=4),
+)
+def test_no_news_makes_nonsense(news: list[tuple[int, float]], costs: list[float]) -> None:
+    pace = Pace(items(*costs), done=0, now=0.0)
+    for index, fraction in news:
+        pace.advanced(f"i{index}", fraction)
+    now = pace.progress(now=1.0)
+    assert 0 <= now.fraction <= 1
+    assert now.seconds_left is None or now.seconds_left >= 0
+    assert now.items_per_second >= 0

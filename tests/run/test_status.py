@@ -11,7 +11,7 @@ import pytest
 from cryopick.cli.status import status_lines
 from cryopick.errors import MissingFileError
 from cryopick.run.status import Status, job_status
-from toy_program import run, start, wait_for_items
+from toy_program import run, start, wait_for_items, wait_until
 
 
 def test_while_it_runs(tmp_path: Path) -> None:
@@ -75,3 +75,23 @@ def test_words() -> None:
         "1 min 15 s left",
         "failed: a: a.mrc: is empty",
     ]
+
+
+def test_items_in_flight_are_told_to_others(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    (tmp_path / "hold").touch()
+    words = ("steps", "a", "b", "--hold-at", 3, "--marks", f"@{tmp_path}", "-o", folder)
+    program = start(*words, "--workers", 2)
+    wait_until((folder / "job.json").exists)
+    wait_until(lambda: job_status(folder).in_flight == {"a": 0.5, "b": 0.5})
+    status = job_status(folder)
+    shown = run("status", folder).stdout.splitlines()
+    program.kill()
+    program.communicate()
+    assert (status.done, status.total, status.state) == (0, 2, "running")
+    assert status.seconds_left is not None  # though no item has ended
+    assert shown[0] == "steps: running, 0 of 2 items done"
+    assert shown[2:4] == ["a: 50%", "b: 50%"]
+    assert shown[4].endswith(" left")
+    after = job_status(folder)  # what the dead driver left is no news
+    assert (after.state, after.in_flight, after.seconds_left) == ("interrupted", {}, None)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cryopick.errors import InputError
-from cryopick.run.executor import Done, Failed, Order
+from cryopick.run.executor import Advance, Done, Failed, Order, Share
 from cryopick.run.folder import JobFolder
 from cryopick.run.job import Item, Worker
 from cryopick.run.seeds import item_seed
@@ -131,3 +131,42 @@ def test_parts_of_the_dead_are_cleaned(tmp_path: Path) -> None:
     assert sorted(path.name for path in items.iterdir()) == [alive, "a.b"]
     assert place.clean_parts(all_of_them=True) == 1
     assert [path.name for path in items.iterdir()] == ["a.b"]
+
+
+def test_what_the_item_may_use_and_whom_it_tells(tmp_path: Path) -> None:
+    heard: list[Advance] = []
+
+    def work(item: Item, params: ToyParams, worker: Worker) -> None:
+        assert (worker.cores, worker.memory_bytes) == (3, 1000)
+        assert worker.checkpoints == tmp_path / "checkpoints/a"
+        assert not worker.checkpoints.exists()
+        worker.progress(0.25)
+
+    order = replace(order_with(tmp_path, work), tell=heard.append)
+    share = Share(cores=3, memory_bytes=1000)
+    assert isinstance(work_item(order, order.items[0], device="cpu", share=share), Done)
+    assert heard == [Advance("a", 0.25)]
+
+
+def test_checkpoints_go_with_success_and_stay_otherwise(tmp_path: Path) -> None:
+    def half(item: Item, params: ToyParams, worker: Worker) -> None:
+        worker.checkpoints.mkdir(parents=True)
+        (worker.checkpoints / "x").write_text("half")
+        raise InputError("a: is half done")
+
+    def rest(item: Item, params: ToyParams, worker: Worker) -> None:
+        assert (worker.checkpoints / "x").read_text() == "half"
+
+    assert isinstance(do(tmp_path, half), Failed)
+    assert (tmp_path / "checkpoints/a/x").is_file()
+    assert isinstance(do(tmp_path, rest), Done)
+    assert not (tmp_path / "checkpoints/a").exists()
+    assert [path.name for path in (tmp_path / "items/a").iterdir()] == ["done.json"]
+
+
+def test_checkpoints_of_a_done_item_go_too(tmp_path: Path) -> None:
+    """A worker may be killed between putting its item in place and removing its checkpoints."""
+    assert isinstance(do(tmp_path, lambda *_: None), Done)
+    (tmp_path / "checkpoints/a").mkdir(parents=True)
+    assert isinstance(do(tmp_path, lambda *_: None), Done)
+    assert not (tmp_path / "checkpoints/a").exists()

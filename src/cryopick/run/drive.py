@@ -206,7 +206,7 @@ class _Sitting:
         self.begun = time.monotonic()
         self.earlier = record.seconds
         self.cancelled = False
-        self.told = -SECONDS_BETWEEN
+        self.news, self.told = False, -SECONDS_BETWEEN
 
     def run(self, executor: Executor, on_progress: OnProgress | None) -> Outcome:
         try:
@@ -239,6 +239,7 @@ class _Sitting:
 
         def hear(event: Any) -> None:
             note = self._note(event, pace)
+            self._tell_others(pace)
             on_progress(pace.progress(note))
             if not self.cancelled and is_cancelled(self.place.path, self.me):
                 self.cancelled = True
@@ -262,7 +263,7 @@ class _Sitting:
     def _note(self, event: Any, pace: Pace) -> str:
         if isinstance(event, Advance):
             pace.advanced(event.id, event.fraction)
-            self._tell_others(pace)
+            self.news = True
         elif isinstance(event, Done):
             self.done[event.id] = event
             pace.ended(event.id)
@@ -279,8 +280,8 @@ class _Sitting:
         return ""
 
     def _tell_others(self, pace: Pace) -> None:
-        if (now := time.monotonic()) - self.told >= SECONDS_BETWEEN:
-            self.told = now
+        if self.news and (now := time.monotonic()) - self.told >= SECONDS_BETWEEN:
+            self.news, self.told = False, now
             write_in_flight(self.place.path, self.me, pace.spans())
 
     def _collect(self) -> Outcome:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,14 @@ from cryopick.run.lock import json_object
 from cryopick.run.progress import Span
 
 IN_FLIGHT = "progress.json"
+PART = f".{IN_FLIGHT}.part"  # always the same: a folder has one driver
 
 
 def write_in_flight(folder: Path, me: Mapping[str, Any], spans: Mapping[str, Span]) -> None:
     """Write how far the items are; not synced, and no reason to stop where it cannot be."""
     items = {name: [span.start, span.now] for name, span in spans.items()}
-    part = folder / f".{IN_FLIGHT}.{os.getpid()}.part"
     with contextlib.suppress(OSError):
+        part = folder / PART
         part.write_text(json.dumps({"runner": dict(me), "items": items}), "utf-8")
         part.replace(folder / IN_FLIGHT)
 
@@ -44,5 +44,6 @@ def read_in_flight(folder: Path, runner: Mapping[str, Any]) -> dict[str, Span]:
 
 def remove_in_flight(folder: Path) -> None:
     """Remove the file: nothing is in flight."""
-    with contextlib.suppress(OSError):
-        (folder / IN_FLIGHT).unlink(missing_ok=True)
+    for name in (IN_FLIGHT, PART):
+        with contextlib.suppress(OSError):
+            (folder / name).unlink(missing_ok=True)

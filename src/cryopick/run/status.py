@@ -97,11 +97,11 @@ def _progress(place: JobFolder, items: list[Any], *, runner: dict[str, Any]) -> 
     pace = Pace(todo, done=before, now=begun)
     for name in recent:
         pace.ended(name)
-    flying = {item.id for item in todo} - recent
-    for name, span in read_in_flight(place.path, runner).items():
-        if name in flying:
-            pace.advanced(name, span.start)
-            pace.advanced(name, span.now)
+    spans = read_in_flight(place.path, runner)
+    for item in todo:
+        if (span := spans.get(item.id)) is not None:
+            pace.advanced(item.id, span.start)
+            pace.advanced(item.id, span.now)
     return pace.progress(now=time.time())
 
 
