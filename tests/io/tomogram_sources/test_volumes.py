@@ -48,10 +48,12 @@ def test_the_exact_name_wins(tmp_path: Path):
 
 
 def test_half_maps_masks_and_scores_are_no_tomograms(tmp_path: Path):
-    beside = ("TS_1_half1.mrc", "TS_1_EVN_Vol.mrc", "TS_1_scores.mrc", "TS_1_mask.mrc")
+    beside = ("TS_1_half1.mrc", "TS_1_EVN_Vol.mrc", "TS_1_CTF.mrc", "TS_1_mask.mrc")
     found = names(tmp_path, *beside, "TS_1_13.48Apx.mrc", "TS_10_13.48Apx.mrc")
     assert find_volume(found, "TS_1").name == "TS_1_13.48Apx.mrc"
     assert find_volume(found, "TS_2") is None
+    found = names(tmp_path, "TS_3_3dctf.rec", "TS_3_scores.mrc")
+    assert find_volume(found, "TS_3").name == "TS_3_3dctf.rec"
 
 
 def test_a_stack_of_tilt_images_is_no_tomogram(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,11 @@ VOLUME_SUFFIXES = (
 )  # fmt: skip
 MASK_ENDINGS = ("_mask", "_bmask", "")
 # What lies beside tomograms and bears their names: half maps, power spectra, scores, masks.
-_NO_TOMOGRAM = ("half", "even", "odd", "evn", "ctf", "tlt", "score", "angles", "mask", "2nd")
+_NO_TOMOGRAM = frozenset(
+    "half half1 half2 even odd evn 2nd ctf tlt score scores angles mask bmask".split()
+)
 _SEPARATORS = "_-."
+_WORDS = re.compile(r"[^_.-]+")
 _SAME = 5e-3
 
 
@@ -81,7 +85,7 @@ def find_volume(
     found: list[Path] = []
     for stem, path in volumes.items():
         rest = _rest(stem, name, prefixes)
-        if rest and not any(word in rest.lower() for word in _NO_TOMOGRAM) and _is_volume(path):
+        if rest and _NO_TOMOGRAM.isdisjoint(_WORDS.findall(rest.lower())) and _is_volume(path):
             found.append(path)
     if len(found) > 1:
         raise InputError(
