@@ -7,8 +7,13 @@ import pytest
 
 from cryopick.errors import FormatError, InputError, MissingFileError
 from cryopick.io.images import write_mrc
+from cryopick.io.metadata.number_list import write_number_list
+from cryopick.io.metadata.relion_tilt_series import write_tilt_series
+from cryopick.io.metadata.relion_tomograms import TomogramEntry, write_tomograms
+from cryopick.io.metadata.tlt import write_tilts
 from cryopick.io.tomogram_sources.plain import plain_sources, wedge_of
-from cryopick.model import Optics
+from cryopick.io.tomogram_sources.relion import relion_sources
+from cryopick.model import Optics, TiltSeries
 from shared_data import shared
 
 PYTOM = "formats/pytom_match_pick"
@@ -189,3 +194,37 @@ def test_names_of_aretomo_volumes(tmp_path: Path):
 def test_other_texts_are_no_wedge(text: str):
     assert wedge_of(text) is None
     assert wedge_of(" -60.5 , 60 ") == (-60.5, 60.0)
+
+
+def test_plain_files_say_what_the_list_of_relion_says(tmp_path: Path):
+    rng = np.random.default_rng(3)
+    made = TiltSeries(
+        name="007",
+        tilt_deg=np.linspace(-42, 42, 29),
+        exposure_e_per_a2=np.round(rng.permutation(29) * 2.9, 4),
+        defocus_u_um=np.round(rng.uniform(2, 4, 29), 5),
+    )
+    tilts = tmp_path / "tilts"
+    tilts.mkdir()
+    volume(tmp_path / "tomograms" / "007.mrc")
+    write_tilt_series(tilts / "007.star", made)
+    write_tilts(tilts / "007.tlt", made.tilt_deg)
+    write_number_list(tilts / "007_exposure.txt", made.exposure_e_per_a2, decimals=4)
+    write_number_list(tilts / "007_defocus.txt", made.defocus_u_um, decimals=5)
+    entry = TomogramEntry(
+        name="007",
+        tilt_series_file="tilts/007.star",
+        tilt_series_pixel_angstrom=2.0,
+        binning=4.0,
+        reconstructions={"rlnTomoReconstructedTomogram": "tomograms/007.mrc"},
+    )
+    write_tomograms(tmp_path / "tomograms.star", [entry])
+    (listed,) = relion_sources(tmp_path / "tomograms.star")
+    (plain,) = plain_sources(
+        [tmp_path / "tomograms"], tilts=str(tilts), dose=str(tilts), defocus=str(tilts),
+        tilt_series_pixel_angstrom=2.0,
+    )  # fmt: skip
+    assert (listed.name, listed.path, listed.binning) == (plain.name, plain.path, plain.binning)
+    for name in ("tilt_deg", "exposure_e_per_a2", "defocus_u_um", "defocus_v_um"):
+        ours, theirs = getattr(plain.tilts, name), getattr(listed.tilts, name)
+        assert ours.tolist() == pytest.approx(theirs.tolist(), abs=1e-9), name

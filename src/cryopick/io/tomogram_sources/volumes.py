@@ -16,7 +16,22 @@ VOLUME_SUFFIXES = (
 MASK_ENDINGS = ("_mask", "_bmask", "")
 # What lies beside tomograms and bears their names: half maps, power spectra, scores, masks.
 _NO_TOMOGRAM = frozenset(
-    "half half1 half2 even odd evn 2nd ctf tlt score scores angles mask bmask".split()
+    [
+        "half",
+        "half1",
+        "half2",
+        "even",
+        "odd",
+        "evn",
+        "2nd",
+        "ctf",
+        "tlt",
+        "score",
+        "scores",
+        "angles",
+        "mask",
+        "bmask",
+    ]
 )
 _SEPARATORS = "_-."
 _WORDS = re.compile(r"[^_.-]+")
