@@ -22,6 +22,7 @@ class Files:
             "quota": "/sys/fs/cgroup/cpu.max",
             "limit": "/sys/fs/cgroup/memory.max",
             "used": "/sys/fs/cgroup/memory.current",
+            "stat": "/sys/fs/cgroup/memory.stat",
             "meminfo": "/proc/meminfo",
         }
         known = {names[key]: text for key, text in texts.items()}
@@ -74,6 +75,9 @@ MEMINFO = "MemTotal:       32000000 kB\nMemFree: 1000 kB\nMemAvailable:    20000
         ({"meminfo": MEMINFO, "limit": "1000000000", "used": "400000000"}, 600_000_000),
         ({"meminfo": MEMINFO, "limit": "100", "used": "400"}, 0),  # over its limit: nothing free
         ({"limit": "1000", "used": "400"}, 600),
+        ({"limit": "1000", "used": "400", "stat": "anon 90\ninactive_file 300\n"}, 900),
+        ({"limit": "1000", "used": "400", "stat": "inactive_file 500\n"}, 1000),
+        ({"limit": "1000", "used": "400", "stat": "anon 300\n"}, 600),
         ({"meminfo": "MemTotal: 5 kB\n"}, 1 << 62),
         ({}, 1 << 62),
     ],

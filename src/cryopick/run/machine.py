@@ -41,10 +41,21 @@ def free_bytes() -> int:
     try:
         group = Path("/sys/fs/cgroup")
         limit = int((group / "memory.max").read_text("ascii"))
-        free = min(free, limit - int((group / "memory.current").read_text("ascii")))
+        used = int((group / "memory.current").read_text("ascii"))
+        free = min(free, limit - max(0, used - _cached_bytes(group)))
     except (OSError, ValueError):
         pass  # no limit
     return max(0, free)
+
+
+def _cached_bytes(group: Path) -> int:
+    """Count what the group's files take in the cache: given back as soon as it is needed."""
+    try:
+        text = (group / "memory.stat").read_text("ascii")
+    except OSError:
+        return 0
+    found = re.search(r"^inactive_file (\d+)$", text, re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def find_devices(device: str, *, uses_gpu: bool = True) -> tuple[str, ...]:
