@@ -202,9 +202,9 @@ def collect(folder: Path, items: Sequence[Item], params: CandidatesParams) -> Ou
 
 def _pool_of_maps(place: Path, facts: SearchFacts) -> Pool:
     """Candidates of a search that kept its maps only."""
-    if len(facts.templates) > 1:
+    template, *others = facts.templates
+    if others:
         raise MissingFileError(place / POOL, "maps of several templates are not enough; run match")
-    template = facts.templates[0]
     scores = _score_map(place, facts)
     angles = open_image(place / ANGLES)
     if not isinstance(angles, Image) or angles.grid.shape != scores.grid.shape:
@@ -238,7 +238,7 @@ def _mask(path: str, tomogram: Image) -> Image:
     """The mask; one with the tomogram's shape lies as the tomogram does, whatever its header."""
     mask = open_image(path)
     if isinstance(mask, Image) and mask.grid.shape == tomogram.grid.shape:
-        return replace(mask, grid=tomogram.grid)
+        return Image(data=mask.data, grid=tomogram.grid, name=mask.name)
     return open_single(path, None)
 
 

@@ -142,8 +142,7 @@ def _binned(above: NDArray[np.float64], start: float) -> _Counts:
 
 def _background_share(counts: _Counts, slope: float, shape: float) -> NDArray[np.float64]:
     x = counts.edge - counts.start
-    left = np.exp(-slope * (x + shape * x**2 / (2 * counts.scale)))
-    return left - np.append(left[1:], 0.0)
+    return _differences(np.exp(-slope * (x + shape * x**2 / (2 * counts.scale))))
 
 
 def _log_likelihood(counts: _Counts, expected: NDArray[np.float64]) -> float:
@@ -178,45 +177,86 @@ def _with_particles(counts: _Counts, alone: _Fit) -> _Fit:
 
 
 def _climb(counts: _Counts, alone: _Fit, guess: float) -> _Fit:
+    """Best fit with particles near a guess of their mean; everything in units of the tail."""
     from scipy.optimize import minimize
-    from scipy.special import expit, ndtr
+    from scipy.special import ndtr
 
-    width = 1 / alone.slope
-    above = float(counts.count[counts.edge > guess].sum()) / counts.total
-    # Wider than the tail falls, or a few chance neighbours would be "particles".
-    narrowest = 0.5 * width
-
-    def parts(p: NDArray[np.float64]) -> tuple[float, float, float, float, NDArray[np.float64]]:
-        slope, share = float(np.exp(p[0])), float(expit(p[1]))
-        mean, sd = float(p[2]), narrowest + float(np.exp(p[3]))
-        left = ndtr((mean - counts.edge) / sd)
-        inside = (left - np.append(left[1:], 0.0)) / max(float(left[0]), 1e-9)
-        background = _background_share(counts, slope, alone.shape)
-        expected = counts.total * ((1 - share) * background + share * inside)
-        return slope, share, mean, sd, expected
-
-    def cost(p: NDArray[np.float64]) -> float:
-        # Particles whose mean lies in the background would be extrapolated into it.
-        below = max(0.0, (counts.start + width - float(p[2])) / width)
-        return -_log_likelihood(counts, parts(p)[4]) + 1e3 * below**2
-
-    share = float(np.clip(2 * above, 0.01, 0.9))
-    first = np.array([
-        np.log(alone.slope * 1.3), np.log(share / (1 - share)), guess, np.log(width),
-    ])  # fmt: skip
-    found: Any = minimize(
-        cost, first, method="Nelder-Mead", options={"maxiter": 1500, "xatol": 1e-4, "fatol": 1e-3}
-    )
-    slope, share, mean, sd, expected = parts(found.x)
+    mixture = _Mixture.of(counts, alone)
+    first = mixture.first(guess)
+    # Particles whose mean lies in the background would be extrapolated into it; and a width below
+    # that of the tail would make "particles" of a few chance neighbours.
+    bounds = [(-2.0, 3.0), (-9.0, 3.0), (1.0, None), (np.log(0.5), np.log(50.0))]
+    found: Any = minimize(mixture.cost, first, jac=True, method="L-BFGS-B", bounds=bounds)
+    share = 1 / (1 + np.exp(-found.x[1]))
+    mean = counts.start + float(found.x[2]) * mixture.width
+    sd = float(np.exp(found.x[3])) * mixture.width
     seen = float(ndtr((mean - counts.start) / sd))
-    particles = Particles(number=counts.total * share / max(seen, 1e-9), mean=mean, sd=sd)
     return _Fit(
-        log_likelihood=_log_likelihood(counts, expected),
-        slope=slope,
+        log_likelihood=-float(found.fun) * counts.total,
+        slope=alone.slope * float(np.exp(found.x[0])),
         shape=alone.shape,
-        number=counts.total * (1 - share),
-        particles=particles,
+        number=float(counts.total * (1 - share)),
+        particles=Particles(number=float(counts.total * share / seen), mean=mean, sd=sd),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Mixture:
+    """The likelihood of background and particles, and its slope.
+
+    The parameters: logarithm of the slope, logit of the particles' share, mean of the particles
+    above start, logarithm of their deviation; scores in units of ``width``, the depth of the tail.
+    """
+
+    counts: _Counts
+    edge: NDArray[np.float64]
+    depth: NDArray[np.float64]
+    width: float
+
+    @staticmethod
+    def of(counts: _Counts, alone: _Fit) -> _Mixture:
+        x = counts.edge - counts.start
+        depth = alone.slope * (x + alone.shape * x**2 / (2 * counts.scale))
+        width = 1 / alone.slope
+        return _Mixture(counts=counts, edge=x / width, depth=depth, width=width)
+
+    def first(self, guess: float) -> NDArray[np.float64]:
+        mean = max((guess - self.counts.start) / self.width, 1.5)
+        above = float(self.counts.count[self.edge >= mean].sum()) / self.counts.total
+        share = float(np.clip(2 * above, 0.01, 0.9))
+        return np.array([0.3, np.log(share / (1 - share)), mean, 0.5])
+
+    def cost(self, p: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Minus the log-likelihood per candidate, and its gradient."""
+        from scipy.special import ndtr
+
+        steep, share, mean, sd = np.exp(p[0]), 1 / (1 + np.exp(-p[1])), p[2], np.exp(p[3])
+        left = np.exp(-steep * self.depth)
+        background = _differences(left)
+        t = (mean - self.edge) / sd
+        whole = float(ndtr(t[0]))
+        bell = np.exp(-(t**2) / 2) / np.sqrt(2 * np.pi)
+        inside = _differences(ndtr(t)) / whole
+        mixed = np.maximum((1 - share) * background + share * inside, 1e-15)
+        total = self.counts.total
+        value = -_log_likelihood(self.counts, total * mixed) / total
+        pull = -self.counts.count / mixed / total
+        by_mean = (_differences(bell) - inside * bell[0]) / (whole * sd)
+        by_sd = (_differences(-bell * t) + inside * bell[0] * t[0]) / whole
+        gradient = np.array(
+            [
+                (1 - share) * (pull @ _differences(-steep * self.depth * left)),
+                share * (1 - share) * (pull @ (inside - background)),
+                share * (pull @ by_mean),
+                share * (pull @ by_sd),
+            ]
+        )
+        return value, gradient
+
+
+def _differences(left: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What lies in each bin, of what lies above each edge; the last bin is open."""
+    return left - np.append(left[1:], 0.0)
 
 
 def _averaged(fits: list[_Fit], counts: _Counts) -> ScoreModel:
