@@ -29,7 +29,12 @@ def open_for_picking(item: Item) -> Image:
 
 
 def collect_picks(
-    folder: Path, items: Sequence[Item], *, thresholds: Mapping[str, float], next_command: str
+    folder: Path,
+    items: Sequence[Item],
+    *,
+    thresholds: Mapping[str, float],
+    next_command: str,
+    tilt_series_pixel_angstrom: Mapping[str, float] | None = None,
 ) -> Outcome:
     """Join the picks of all items that are done, and write them down.
 
@@ -43,6 +48,8 @@ def collect_picks(
         Threshold of each image, by name.
     next_command
         Suggested next step.
+    tilt_series_pixel_angstrom
+        Of the unbinned tilt images behind each tomogram, where known.
     """
     done = [i for i in items if (folder / "items" / i.id / PICKS).is_file()]
     parts = [load_picks(folder / "items" / i.id / PICKS) for i in done]
@@ -51,6 +58,7 @@ def collect_picks(
     frame = Frame(
         grids={i.inputs["name"]: open_for_picking(i).grid for i in done},
         files={i.inputs["name"]: i.inputs["path"] for i in done},
+        tilt_series_pixels_angstrom=tilt_series_pixel_angstrom or {},
     )
     files = _write_stars(picks, folder, frame)
     counts = {i.inputs["name"]: len(active(p)) for i, p in zip(done, parts, strict=True)}

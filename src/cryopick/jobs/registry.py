@@ -24,6 +24,10 @@ JOBS: dict[str, tuple[str, str]] = {
         "Choose the picks of a match job again, without searching again",
     ),
     "compare": ("cryopick.jobs.compare", "Score picks against the truth"),
+    "match": (
+        "cryopick.jobs.match",
+        "Find a known particle in tomograms, with its orientations",
+    ),
     "resample": (
         "cryopick.jobs.resample",
         "Bin or Fourier-crop images and volumes to another pixel size",

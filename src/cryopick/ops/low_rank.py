@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     import torch
 
 _EXTRA = 32
+_FIRST_RANK = 192
 _POWER_ITERATIONS = 2
 # Rows that the basis is found from. Further rows of the same kind lie in the same space.
-_MAX_ROWS_FOR_BASIS = 6000
+_MAX_ROWS_FOR_BASIS = 4000
 _ROWS_AT_ONCE = 2048
+# As many values as this (1 GiB) are kept; more are made a second time.
+_VALUES_AT_ONCE = 2**28
 
 
 class Rows(Protocol):
@@ -65,7 +68,9 @@ class LowRank:
         )
 
 
-def low_rank(rows: Rows, count: int, *, max_rank: int, seed: int = 0) -> LowRank:
+def low_rank(
+    rows: Rows, count: int, *, max_rank: int, energy: float = 1.0, seed: int = 0
+) -> LowRank:
     """Find the strongest components of ``count`` rows.
 
     Parameters
@@ -77,6 +82,8 @@ def low_rank(rows: Rows, count: int, *, max_rank: int, seed: int = 0) -> LowRank
         How many rows there are.
     max_rank
         Most components wanted.
+    energy
+        Fewer where they hold this fraction of the energy of the rows.
     seed
         Of the random start; the same seed gives the same components.
 
@@ -95,15 +102,20 @@ def low_rank(rows: Rows, count: int, *, max_rank: int, seed: int = 0) -> LowRank
             f"low rank: expected at least one row and one component, got {count} and {max_rank}"
         )
     rng = np.random.default_rng(seed)
-    chosen = np.arange(count)
-    if count > _MAX_ROWS_FOR_BASIS:
-        chosen = np.sort(rng.permutation(count)[:_MAX_ROWS_FOR_BASIS])
-    sample = torch.cat([rows(part) for part in _parts(chosen)])
-    basis = _leading_rows(sample, max_rank, rng=rng)
+    first = rows(np.arange(min(count, _ROWS_AT_ONCE)))
+    every: torch.Tensor | None = None
+    if count * first.shape[1] <= _VALUES_AT_ONCE:
+        every = torch.cat([first, *(rows(p) for p in _parts(np.arange(len(first), count)))])
+    chosen = np.sort(rng.permutation(count)[:_MAX_ROWS_FOR_BASIS])
+    if every is None:
+        sample = torch.cat([rows(part) for part in _parts(chosen)])
+    else:
+        sample = every[torch.from_numpy(chosen)]
+    basis = _basis_for(energy, sample, max_rank, rng=rng)
     coefficients = torch.empty((count, basis.shape[0]), dtype=torch.float32, device=basis.device)
     total = 0.0
     for part in _parts(np.arange(count)):
-        block = sample if len(part) == count == len(chosen) else rows(part)
+        block = rows(part) if every is None else every[part[0] : part[-1] + 1]
         coefficients[part[0] : part[-1] + 1] = block @ basis.T
         total += float(block.double().square().sum())
     held = coefficients.double().square().sum(0).cumsum(0).cpu().numpy()
@@ -116,6 +128,24 @@ def low_rank(rows: Rows, count: int, *, max_rank: int, seed: int = 0) -> LowRank
 
 def _parts(index: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return [index[i : i + _ROWS_AT_ONCE] for i in range(0, len(index), _ROWS_AT_ONCE)]
+
+
+def _basis_for(
+    energy: float, sample: torch.Tensor, max_rank: int, *, rng: np.random.Generator
+) -> torch.Tensor:
+    """As many leading components as hold the energy: few are tried first, as they cost less."""
+    import torch
+
+    total = float(sample.double().square().sum())
+    rank = max_rank if energy >= 1 else min(max_rank, _FIRST_RANK)
+    while True:
+        basis = _leading_rows(sample, rank, rng=rng)
+        held = (sample @ basis.T).double().square().sum(0).cumsum(0) / max(total, 1e-300)
+        if float(held[-1]) >= energy:
+            return basis[: int(torch.searchsorted(held, energy)) + 1]
+        if rank >= max_rank:
+            return basis
+        rank = min(max_rank, 2 * rank)
 
 
 def _leading_rows(sample: torch.Tensor, max_rank: int, *, rng: np.random.Generator) -> torch.Tensor:

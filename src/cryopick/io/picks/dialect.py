@@ -34,6 +34,8 @@ class Frame:
         the first one, not for those that count from the centre or flip y.
     tilt_series_pixel_angstrom
         Pixel size of the unbinned tilt series, where it is not the pixel size of the tomogram.
+    tilt_series_pixels_angstrom
+        The same by image, where they differ; goes before the one value.
     box_size_px
         Box edge in pixels of the image, for dialects that store corners of boxes.
     files
@@ -47,6 +49,7 @@ class Frame:
     default_grid: Grid | None = None
     pixel_size_angstrom: float | None = None
     tilt_series_pixel_angstrom: float | None = None
+    tilt_series_pixels_angstrom: Mapping[str, float] = field(default_factory=dict[str, float])
     box_size_px: float | None = None
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     image_name: str | None = None

@@ -242,6 +242,10 @@ def _sniff4(path: Path, head: bytes) -> int:
 
 
 def _tilt_pixels(picks: Picks, frame: Frame, path: Path) -> tuple[Floats, str]:
+    known = frame.tilt_series_pixels_angstrom
+    if len(picks) and all(name in known for name in groups_of(picks.image)):
+        size = np.array([known[str(name)] for name in picks.image])
+        return size, "pixel size of the tilt series: as given for each tomogram"
     if frame.tilt_series_pixel_angstrom is not None:
         size = np.full(len(picks), frame.tilt_series_pixel_angstrom)
         return size, f"pixel size of the tilt series: {frame.tilt_series_pixel_angstrom:g} Å"

@@ -81,6 +81,7 @@ def build_bank(
     rotations: NDArray[np.float64],
     *,
     weight: NDArray[np.float32] | None,
+    energy: float = 1.0,
     max_rank: int = MAX_RANK,
     seed: int = 0,
     device: str = "cpu",
@@ -88,6 +89,13 @@ def build_bank(
     """Turn a template into all ``rotations`` ``(m, 4)`` and find its strongest components.
 
     Only spherical masks: one that turns would need a bank of its own.
+
+    Parameters
+    ----------
+    energy
+        As few components as hold this fraction of the templates' energy.
+    max_rank
+        But no more than these.
     """
     import torch
 
@@ -109,5 +117,5 @@ def build_bank(
         ]
         return torch.cat(made)
 
-    parts = low_rank(rows, len(rotations), max_rank=max_rank, seed=seed)
+    parts = low_rank(rows, len(rotations), max_rank=max_rank, energy=energy, seed=seed)
     return Bank(parts=parts, offset_zyx=offset.astype(np.int64))

@@ -154,7 +154,7 @@ def _as_picks(pool: Pool, facts: SearchFacts, settings: CandidateSettings) -> Pi
         reason=np.full(n, "", dtype="<U16"),
         diameter_angstrom=diameters[pool.template],
         extra={
-            "lcc_max": np.where(pool.refined, pool.score, pool.map_score + pool.background),
+            "lcc_max": np.where(pool.refined, pool.score, pool.map_score),
             "map_score": pool.map_score,
             "background": pool.background,
         },

@@ -15,9 +15,9 @@ from cryopick.pick.matching.settings import MatchSettings
 from cryopick.pick.matching.template import Template
 
 # Spacing of the first round's rotations, in units of the search's own.
-_FIRST_ROUND_STEP = 1.45
+FIRST_ROUND_STEP = 1.45
 # A bank that holds less than this loses weak particles for good.
-_LEAST_ENERGY = 0.85
+LEAST_ENERGY = 0.85
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,17 +80,18 @@ def plan_search(
     step = settings.screen_step_for(template.diameter_angstrom, pixel)
     listed = _listed(rotations, step, template)
     searched = spherical_hull(template)
-    whole = build_bank(searched, listed, weight=weight, max_rank=MAX_RANK, device=device)
-    bank = whole.truncated(whole.parts.rank_for(settings.energy))
+    bank = build_bank(
+        searched, listed, weight=weight, energy=settings.energy, max_rank=MAX_RANK, device=device
+    )
     first = first_round(bank, listed, step_deg=step, settings=settings)
     if settings.engine == "auto":
         speed = machine_speed(device)
         slow = exact_seconds(speed, voxels=voxels, rotations=len(listed))
         quick = bank_seconds(speed, bank, voxels=voxels, first=first)
-        if bank.energy < _LEAST_ENERGY or slow < quick:
+        if bank.energy < LEAST_ENERGY or slow < quick:
             why = (
                 f"{bank.rank} components hold only {bank.energy:.0%} of the templates' energy"
-                if bank.energy < _LEAST_ENERGY
+                if bank.energy < LEAST_ENERGY
                 else "it is faster here"
             )
             return _exact(template, listed, step, why)
@@ -115,7 +116,7 @@ def first_round(
     """The bank's first round, or None where it would not pay."""
     if settings.first_round_kept >= 1:
         return None
-    rows = thinned_rows(rotations, step_deg=min(_FIRST_ROUND_STEP * step_deg, 90.0))
+    rows = thinned_rows(rotations, step_deg=min(FIRST_ROUND_STEP * step_deg, 90.0))
     rank = bank.parts.rank_for(settings.first_round_energy)
     work = len(rows) * rank / (len(rotations) * bank.rank)
     if len(rows) == 0 or work + settings.first_round_kept > 0.8:

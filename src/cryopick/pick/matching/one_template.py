@@ -12,7 +12,12 @@ from cryopick.pick.matching.engine import Plan, plan_search, spherical_hull
 from cryopick.pick.matching.exact import search_exact
 from cryopick.pick.matching.imaging import Imaging
 from cryopick.pick.matching.local_deviation import local_deviation
-from cryopick.pick.matching.noise_template import correct_background, phase_randomised
+from cryopick.pick.matching.noise_template import (
+    background_map,
+    extreme_value_scale,
+    phase_randomised,
+    sparse_rotations,
+)
 from cryopick.pick.matching.pool import Pool, pool_from_map
 from cryopick.pick.matching.prepare import Prepared
 from cryopick.pick.matching.random_poses import random_pose_sigma
@@ -27,7 +32,7 @@ from cryopick.pick.matching.weighting import template_weight
 
 # Maxima below this many standard deviations of one trial are not worth a refinement.
 _POOL_FLOOR_SD = 3.0
-_NOISE_EVERY = 10
+_NOISE_FRACTION = 0.1
 # Components of the bank that only proposes orientations, where the exact engine searched.
 _SEED_RANK = 256
 # How far a refined centre may move, in voxels of the search.
@@ -103,10 +108,11 @@ class TemplateSearch:
         spans = (0.0, 0.75 * (1 - noise_share), 0.75, 1.0)
         result = self._searched(plan, weight, _part(means, "search", spans[0], spans[1]))
         score = np.asarray(result.score)
+        background = None
         if self.settings.noise != "none":
-            noise = self._noise(plan, coarse, _part(means, "noise", spans[1], spans[2]))
-            score = self._corrected(score, noise, template)
-        pool = self._pool(score, result, plan, template, index)
+            background = self._background(plan, coarse, _part(means, "noise", spans[1], spans[2]))
+            score = score - background
+        pool = self._pool(score, background, result, plan, template=template, index=index)
         refining = _part(means, "refine", spans[2], spans[3])
         sigma = None
         if self.settings.refine and len(pool) > 0:
@@ -151,14 +157,21 @@ class TemplateSearch:
             means=means,
         )
 
-    def _noise(self, plan: Plan, coarse: Template, means: Means) -> SearchResult:
-        """What a template without meaningful phases scores."""
+    def _background(self, plan: Plan, coarse: Template, means: Means) -> NDArray[np.float32]:
+        """What a template without meaningful phases scores, less its mean over the tomogram."""
         noise = phase_randomised(coarse, seed=self.seed)
-        every = 1 if self.settings.noise == "pytom" else _NOISE_EVERY
-        settings = replace(self.settings, engine=plan.engine)  # type: ignore[arg-type]
-        rotations = plan.rotations[::every]
         weight = self._weight(noise)
-        noise_plan = plan_search(
+        rotations, smooth_px = plan.rotations, 0.0
+        if self.settings.noise == "smooth":
+            rotations = sparse_rotations(plan.rotations, fraction=_NOISE_FRACTION, seed=self.seed)
+            pixel = self.prepared.screen_grid.pixel_size_angstrom
+            smooth_px = coarse.diameter_angstrom / 2 / pixel
+        settings = replace(
+            self.settings,
+            engine="exact" if plan.bank is None else "bank",
+            first_round_kept=1.0,
+        )
+        own = plan_search(
             noise,
             weight=weight,
             settings=settings,
@@ -166,28 +179,28 @@ class TemplateSearch:
             voxels=self._voxels(),
             device=means.device,
         )
-        return self._searched(replace(noise_plan, first=None), weight, means)
-
-    def _corrected(
-        self, score: NDArray[np.float32], noise: SearchResult, template: Template
-    ) -> NDArray[np.float32]:
-        smooth = 0.0
-        if self.settings.noise == "smooth":
-            pixel = self.prepared.screen_grid.pixel_size_angstrom
-            smooth = template.diameter_angstrom / 2 / pixel
-        return correct_background(score, np.asarray(noise.score), smooth_px=smooth)
+        found = self._searched(own, weight, means)
+        return background_map(
+            np.asarray(found.score),
+            smooth_px=smooth_px,
+            scale=extreme_value_scale(len(plan.rotations), len(rotations)),
+            region=self.region,
+        )
 
     def _pool(
         self,
         score: NDArray[np.float32],
+        background: NDArray[np.float32] | None,
         result: SearchResult,
         plan: Plan,
+        *,
         template: Template,
         index: int,
     ) -> Pool:
+        """Local maxima of the corrected map; the pool keeps score and background apart."""
         distance = self.settings.min_distance_angstrom or template.diameter_angstrom / 2
         grid = self.prepared.screen_grid
-        return pool_from_map(
+        pool = pool_from_map(
             score,
             result.rotation,
             plan.rotations,
@@ -198,6 +211,16 @@ class TemplateSearch:
             region=self.region,
             template=index,
         )
+        if background is None or len(pool) == 0:
+            return pool
+        taken_off = background[tuple(self._voxel(pool).T)].astype(np.float64)
+        return replace(pool, map_score=pool.map_score + taken_off, background=taken_off)
+
+    def _voxel(self, pool: Pool) -> NDArray[np.int64]:
+        """Voxels ``(n, 3)`` z, y, x of the screen grid that are nearest to the candidates."""
+        grid = self.prepared.screen_grid
+        place = np.rint(grid.to_px(pool.position_angstrom)).astype(np.int64)[:, ::-1]
+        return np.clip(place, 0, np.asarray(grid.shape) - 1)
 
     def _refined(
         self, pool: Pool, plan: Plan, template: Template, *, means: Means
@@ -233,12 +256,9 @@ class TemplateSearch:
         if bank is None:
             ball = spherical_hull(plan.template)
             bank = build_bank(ball, plan.rotations, weight=self._weight(ball), max_rank=_SEED_RANK)
-        grid = self.prepared.screen_grid
-        place = np.rint(grid.to_px(pool.position_angstrom)).astype(np.int64)[:, ::-1]
-        voxel = np.clip(place, 0, np.asarray(grid.shape) - 1)
         seeds = best_rotations(
             self.prepared.screen,
-            voxel,
+            self._voxel(pool),
             bank,
             rotations=plan.rotations,
             count=self.settings.seeds,

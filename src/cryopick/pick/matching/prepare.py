@@ -75,8 +75,8 @@ def prepare_tomogram(
         found = find_gold(
             raw, pixel_size_angstrom=image.grid.pixel_size_angstrom, contrast=settings.gold_contrast
         )
-        beads = len(found.centre_px)
-        if beads and found.mask is not None:
+        beads = len(found)
+        if found.mask is not None:
             gold = found.mask
             fill_gold(raw, found.mask, rng=np.random.default_rng(0))
     clip(raw, settings.clip_sd)
