@@ -59,7 +59,7 @@ def filter_volume(
     memory_bytes
         For everything but source and target; with `filter_memory_bytes` no file is needed.
     scratch
-        Folder of the temporary file, where one is needed.
+        Folder of the temporary file, made where one is needed.
     device
         Torch device on which the transforms run; memory is then that of the device.
 
@@ -178,6 +178,7 @@ def _store(plan: _Plan, scratch: Path, device: str) -> Generator[Any]:
     if not plan.in_file:
         yield torch.empty(shape, dtype=torch.complex64, device=device)
         return
+    scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(prefix="cryopick-", dir=scratch) as file:
         yield np.memmap(file, dtype=np.complex64, mode="w+", shape=shape)
 
