@@ -120,7 +120,7 @@ class TurnedTemplates:
         self.template = template
         self.device = device
         self._fine = torch.from_numpy(_oversampled(template.density)).to(device)
-        self._mask = torch.from_numpy(np.ascontiguousarray(template.mask)).to(device)
+        self._mask = torch.from_numpy(np.array(template.mask, dtype=np.float32)).to(device)
         self._weight = None if weight is None else torch.from_numpy(weight.copy()).to(device)
         axis = torch.arange(n, dtype=torch.float32, device=device) - n // 2
         z, y, x = torch.meshgrid(axis, axis, axis, indexing="ij")
