@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     WinningGroups = Callable[[torch.Tensor, torch.Tensor, int, torch.Tensor | None], torch.Tensor]
 
-_ROWS, _COLUMNS, _DEPTH = 128, 128, 32
+_ROWS, _COLUMNS, _DEPTH, _WARPS = 128, 128, 32, 8
 
 
 def winning_groups(
@@ -65,6 +65,7 @@ def winning_groups(
             TILE_ROWS=_ROWS,
             TILE_COLUMNS=_COLUMNS,
             TILE_K=_DEPTH,
+            num_warps=_WARPS,
         )
     return winner.long()
 
