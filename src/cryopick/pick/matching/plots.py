@@ -51,8 +51,9 @@ def score_histogram_svg(score: NDArray[np.float64], verdict: Verdict) -> str:
         if verdict.model is not None:
             _draw_model(axes, verdict, bins)
         axes.axvline(verdict.cut_off, color=_CUT, lw=1, label=f"cut-off {verdict.cut_off:.4g}")
-        # On a linear scale the background would hide the few picks.
-        axes.set_yscale("log")
+        if len(values):
+            # On a linear scale the background would hide the few picks.
+            axes.set_yscale("log")
         axes.set(xlabel="score", ylabel="candidates", ylim=(0.5, 2 * highest))
         axes.legend(frameon=False, fontsize=8)
 

@@ -194,7 +194,10 @@ def _maxima(
         if region is not None:
             index = index[region[tuple((index + shift).T)]]
         height = slab[tuple(index.T)].astype(np.float64)
-        found.append((index + shift, refine_peaks(slab, index) + shift, height))
+        # Rounded, as the last bits depend on where the slab begins.
+        offset = np.round(refine_peaks(slab, index) - index, 6)
+        index = index + shift
+        found.append((index, index + offset, height))
     index, position, height = (np.concatenate(columns) for columns in zip(*found, strict=True))
     return index, position, height
 
