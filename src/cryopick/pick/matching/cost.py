@@ -17,8 +17,6 @@ _FFT_EDGE = 96
 _PASSES_PER_PAIR = 2.0
 # The exact engine transforms a turned template and its product, and keeps the maximum.
 _EXACT_PASSES = 2.6
-# Cutting out one value of a patch, on one core.
-_GATHER_SECONDS = 2.0e-9
 _TYPICAL_RANK = 256
 _TYPICAL_ROWS = 4096
 
@@ -59,7 +57,6 @@ def bank_seconds(
         voxels=voxels,
         rows=rows,
         rank=bank.rank,
-        patch=bank.parts.basis.shape[1],
         first_rows=rows if first is None else len(first.rows),
         first_rank=bank.rank if first is None else first.rank,
         kept=0.0 if first is None else first.kept,
@@ -73,7 +70,6 @@ def seconds_for_sizes(
     voxels: float,
     rows: int,
     rank: int,
-    patch: int,
     first_rows: int,
     first_rank: int,
     kept: float,
@@ -83,15 +79,13 @@ def seconds_for_sizes(
 
     Parameters
     ----------
-    patch
-        Voxels of one component.
     first_rows, first_rank, kept
         Of the first round; all rows and components, and 0, where there is none.
     """
     flop = 2.0 / speed.products_per_second
-    maps = first_rank / 2 * _PASSES_PER_PAIR * speed.fft_seconds_per_voxel / _USEFUL
+    maps = rank / 2 * _PASSES_PER_PAIR * speed.fft_seconds_per_voxel / _USEFUL
     maxima = first_rows * first_rank * flop
-    again = patch * (_GATHER_SECONDS + rank * flop) + rows * rank * flop
+    again = rows * rank * flop
     return voxels * (maps + maxima + kept * again) / cores
 
 

@@ -144,7 +144,6 @@ def _search_seconds(
     exact = exact_seconds(speed, voxels=voxels, rotations=count, cores=cores) * (1 + noise)
     if settings.engine == "exact":
         return exact, 0
-    patch = int(np.count_nonzero(spherical_hull(template).mask > 0))
     has_first = settings.first_round_kept < 1
     first_rank = max(1, round(rank * 0.4)) if has_first else rank
     quick = seconds_for_sizes(
@@ -152,7 +151,6 @@ def _search_seconds(
         voxels=voxels,
         rows=count,
         rank=rank,
-        patch=patch,
         first_rows=round(count / FIRST_ROUND_STEP**3) if has_first else count,
         first_rank=first_rank,
         kept=settings.first_round_kept if has_first else 0.0,

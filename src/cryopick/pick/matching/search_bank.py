@@ -185,8 +185,7 @@ def _maximum(coefficients: NDArray[np.float32], dtype: torch.dtype, device: str)
 
 
 def _tiles(search: BankSearch, means: Means) -> list[Tile]:
-    rank = search.bank.rank if search.first is None else search.first.rank
-    per_voxel = rank * search.storage.itemsize + _BYTES_PER_TILE_VOXEL
+    per_voxel = search.bank.rank * search.storage.itemsize + _BYTES_PER_TILE_VOXEL
     fits = means.memory_bytes // max(1, means.cores) // per_voxel
     # In steps of two, so that two runs with about the same memory cut alike: how a transform is
     # cut decides the last bits of its values.
@@ -261,51 +260,38 @@ def _search_tile(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int32]]:
     """Flat indices of the voxels searched in a tile, their best scores and rotations."""
     voxel = np.arange(int(np.prod(tile.shape)))
+    every = None
     if search.region is not None:
-        voxel = np.flatnonzero(search.region[tile.slices])
-    rank = search.bank.rank if search.first is None else search.first.rank
-    bank = search.bank.truncated(rank)
-    every = None if search.region is None else voxel
-    maps = component_maps(search.volume, tile, bank, voxel=every, dtype=search.storage)
+        every = voxel = np.flatnonzero(search.region[tile.slices])
+    maps = component_maps(search.volume, tile, search.bank, voxel=every, dtype=search.storage)
     score = np.empty(len(voxel), np.float32)
     row = np.empty(len(voxel), np.int32)
     place = np.stack(np.unravel_index(voxel, tile.shape), axis=1) + np.asarray(tile.start)
-    maximum = search.all_rows if search.some_rows is None else search.some_rows
     for first in range(0, len(voxel), _COLUMNS_AT_ONCE):
         part = slice(first, first + _COLUMNS_AT_ONCE)
-        if search.within is not None and search.cones is not None:
-            axis = search.cones.nearest[tuple(place[part].T)]
-            best, at = search.within.of(maps[:, part], axis)
-        else:
-            best, at = maximum.of(maps[:, part])
-        score[part] = (best / _deviation_at(search, place[part])).cpu().numpy()
-        row[part] = at.cpu().numpy()
-    if search.first is not None:
-        row = search.first.rows[row].astype(np.int32)
-        _second_round(search, place, score, row)
+        score[part], row[part] = _best(search, maps[:, part], place[part])
     return voxel, score, row
 
 
-def _second_round(
-    search: BankSearch,
-    place: NDArray[np.int64],
-    score: NDArray[np.float32],
-    row: NDArray[np.int32],
-) -> None:
-    """Score the promising voxels again, with all components and all rotations, in place."""
+def _best(
+    search: BankSearch, columns: torch.Tensor, place: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Best score and rotation of some voxels, through both rounds."""
     import torch
 
-    again = np.flatnonzero(score >= search.limit)
-    basis = torch.from_numpy(search.bank.parts.basis).to(search.volume.device, search.storage)
-    for first in range(0, len(again), _COLUMNS_AT_ONCE):
-        part = again[first : first + _COLUMNS_AT_ONCE]
-        values = component_values(
-            search.volume,
-            place[part],
-            basis=basis,
-            offset_zyx=search.bank.offset_zyx,
-            margin_px=search.bank.reach_px,
-        )
-        best, at = search.all_rows.of(values)
-        score[part] = (best / _deviation_at(search, place[part])).cpu().numpy()
-        row[part] = at.cpu().numpy()
+    deviation = _deviation_at(search, place)
+    if search.within is not None and search.cones is not None:
+        best, row = search.within.of(columns, search.cones.nearest[tuple(place.T)])
+        return (best / deviation).cpu().numpy(), row.cpu().numpy()
+    if search.some_rows is None or search.first is None:
+        best, row = search.all_rows.of(columns)
+        return (best / deviation).cpu().numpy(), row.cpu().numpy()
+    best, row = search.some_rows.of(columns[: search.first.rank])
+    best /= deviation
+    rows = torch.from_numpy(search.first.rows.astype(np.int32)).to(row.device)
+    row = rows[row.long()]
+    again = torch.nonzero(best >= search.limit)[:, 0]
+    better, at = search.all_rows.of(columns[:, again])
+    best[again] = better / deviation[again]
+    row[again] = at
+    return best.cpu().numpy(), row.cpu().numpy()
