@@ -84,6 +84,11 @@ class PoseAscent:
         Of the search that the poses come from: no step turns further than half of it.
     max_shift_px
         No pose goes further than this from its anchor.
+
+    Attributes
+    ----------
+    lever_px
+        Turns are counted in voxels at this radius, where they move as much as moves do.
     """
 
     def __init__(self, scores: TurnedScores, *, step_deg: float, max_shift_px: float) -> None:
@@ -92,11 +97,10 @@ class PoseAscent:
         self.spread = TurnedSpread.fitted(sampled, scores.spread(sampled), weight=scores.weight)
         self.max_shift_px = max_shift_px
         template = scores.template
-        # Turns are counted in voxels at this radius, where they move as much as moves do.
-        self._lever = 0.35 * template.diameter_angstrom / template.pixel_size_angstrom
-        self._scale = np.array([1 / self._lever] * 3 + [1.0] * 3)
-        self._longest_turn = 0.5 * np.deg2rad(step_deg) * self._lever
-        self._last_turn = _LAST_TURN * np.deg2rad(step_deg) * self._lever
+        self.lever_px = 0.35 * template.diameter_angstrom / template.pixel_size_angstrom
+        self._scale = np.array([1 / self.lever_px] * 3 + [1.0] * 3)
+        self._longest_turn = 0.5 * np.deg2rad(step_deg) * self.lever_px
+        self._last_turn = _LAST_TURN * np.deg2rad(step_deg) * self.lever_px
         metric = scores.metric() * self._scale[:, None] * self._scale
         size, axes = np.linalg.eigh(metric)
         # A symmetric template does not change with some turns: no step into the blue.
@@ -139,9 +143,27 @@ class PoseAscent:
             climb = _replaced(climb, rows, self._step(held, climb[rows]))
         return climb
 
+    def stepped(
+        self,
+        orientation: NDArray[np.float64],
+        shift_px: NDArray[np.float64],
+        anchor_px: NDArray[np.float64],
+        *,
+        value: NDArray[np.float64],
+        slope: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Orientations and shifts after one step from a slope ``(m, 6)`` measured elsewhere.
+
+        The slope is per voxel, for turns per voxel at `lever_px`.
+        """
+        step = slope @ self._curvature / np.maximum(value, 0.01)[:, None]
+        step = self._bounded(step, np.ones(len(step)))
+        turned = multiply(orientation, from_rotation_vector(step[:, :3] / self.lever_px))
+        return turned, self._within(shift_px + rotate(orientation, step[:, 3:]), anchor_px)
+
     def _step(self, moments: torch.Tensor, old: Climb) -> Climb:
         step = self._bounded(np.einsum("mab,mb->ma", old.curvature, old.slope), old.longest)
-        orientation = multiply(old.orientation, from_rotation_vector(step[:, :3] / self._lever))
+        orientation = multiply(old.orientation, from_rotation_vector(step[:, :3] / self.lever_px))
         shift = self._within(old.shift_px + rotate(old.orientation, step[:, 3:]), old.anchor_px)
         value, slope = self._evaluate(moments, orientation, shift)
         higher = value > old.value

@@ -7,57 +7,33 @@ then scored exactly and the higher one is taken.
 The score of a pose between the voxels is the score of the nearest voxel, with its mask and
 standard deviation there, for the template moved by what is left (half a voxel at most along each
 axis): still a normalised correlation, 1 at most, and the score map's own value for a whole voxel.
+
+A mask that is no sphere turns with the template. The climb holds it as it was at the start, so the
+best pose takes one more step along slopes of exact scores, which costs five times the rest.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cryopick.errors import InputError
-from cryopick.geometry.rotation import angle_between_deg, normalise
 from cryopick.io.atomic import atomic_open
 from cryopick.ops.threads import in_threads
 from cryopick.pick.matching.local_deviation import volume_moments
-from cryopick.pick.matching.pose_ascent import Climb, PoseAscent
+from cryopick.pick.matching.pose_ascent import PoseAscent
+from cryopick.pick.matching.pose_refiner import PoseRefiner, RefinedPoses
 from cryopick.pick.matching.search import Means
 from cryopick.pick.matching.template import Template
 from cryopick.pick.matching.turned_scores import TurnedScores
 
-if TYPE_CHECKING:
-    import torch
-
-_FIRST_EVALUATIONS = 5
-_LAST_EVALUATIONS = 10
-_KEPT = 2
 # Batches never depend on the machine: a result must not, and a checkpoint fits any number of cores.
 _BATCH_VOXELS = 4_000_000
 _BATCH = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RefinedPoses:
-    """Refined candidates, in the order of the input.
-
-    Attributes
-    ----------
-    position_px
-        ``(n, 3)`` x, y, z.
-    orientation
-        ``(n, 4)`` unit quaternions, ``w >= 0``.
-    score
-        ``(n,)``, -1 to 1.
-    """
-
-    position_px: NDArray[np.float64]
-    orientation: NDArray[np.float64]
-    score: NDArray[np.float64]
 
 
 def refine_poses(
@@ -122,7 +98,7 @@ def refine_poses(
     level, variance = volume_moments(volume)
     scores = TurnedScores(template, weight, device=means.device)
     ascent = PoseAscent(scores, step_deg=step_deg, max_shift_px=max_shift_px)
-    batch = _Batches(volume=volume, level=level, whole_variance=variance, ascent=ascent)
+    refiner = PoseRefiner(volume=volume, level=level, whole_variance=variance, ascent=ascent)
     size = max(1, min(_BATCH, _BATCH_VOXELS // template.box_px**3))
     rows = [slice(i, min(i + size, n)) for i in range(0, n, size)]
     digest = _digest(
@@ -135,7 +111,7 @@ def refine_poses(
         kept = None if means.checkpoints is None else means.checkpoints / _name(digest, rows)
         poses = None if kept is None else _read(kept, rows.stop - rows.start)
         if poses is None:
-            poses = batch.refine(position_px[rows], seeds[rows])
+            poses = refiner.refine(position_px[rows], seeds[rows])
             if kept is not None:
                 _write(kept, poses)
         with lock:
@@ -144,150 +120,6 @@ def refine_poses(
         return poses
 
     return _joined(in_threads(refined, rows, cores=means.cores))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Batches:
-    """What is the same for all batches."""
-
-    volume: NDArray[np.float32]
-    level: float
-    whole_variance: float
-    ascent: PoseAscent
-
-    def refine(self, position_px: NDArray[np.float64], seeds: NDArray[np.float64]) -> RefinedPoses:
-        owner, column = np.nonzero(np.isfinite(seeds).all(axis=-1))
-        orientation = normalise(seeds[owner, column])
-        centre = np.rint(position_px[owner]).astype(np.int64)
-        anchor = position_px[owner] - centre
-        shift = self._best_shift(centre, orientation, anchor)
-        centre, anchor = centre + shift, anchor - shift
-        moments = self._moments(centre, orientation)
-        climb = self.ascent.start(
-            moments, orientation, shift_px=np.zeros(anchor.shape), anchor_px=anchor
-        )
-        climb = self.ascent.climb(moments, climb, evaluations=_FIRST_EVALUATIONS)
-        rows = _best_rows(climb, owner)
-        moments, climb, owner, centre = (
-            _taken(moments, rows),
-            climb[rows],
-            owner[rows],
-            centre[rows],
-        )
-        climb = self.ascent.climb(moments, climb, evaluations=_LAST_EVALUATIONS)
-        return self._highest(centre + climb.shift_px, climb.orientation, owner)
-
-    def _best_shift(
-        self,
-        centre: NDArray[np.int64],
-        orientation: NDArray[np.float64],
-        anchor: NDArray[np.float64],
-    ) -> NDArray[np.int64]:
-        """Whole voxels ``(m, 3)`` by which each start is best moved."""
-        import torch
-
-        scores = self.ascent.scores
-        n, reach = scores.template.box_px, self.ascent.max_shift_px
-        axis = np.arange(-int(reach + 1), int(reach + 1) + 1)
-        moves = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
-        # No move at all comes first and is always allowed: of equals the first is taken.
-        moves = moves[np.argsort(np.sum(moves**2, axis=1), kind="stable")]
-        moves = moves[np.abs(moves).max(axis=1) <= (n - 1) // 2]
-        place = torch.from_numpy(np.mod(moves, n) @ np.array([1, n, n * n])).to(scores.device)
-        best = np.zeros((len(centre), 3), dtype=np.int64)
-        for i in range(len(centre)):
-            # One at a time: a Fourier transform may round differently in a row of others.
-            row = slice(i, i + 1)
-            image = self._projected(centre[row], orientation[row])
-            turned = torch.zeros((1, n**3), device=scores.device)
-            turned[:, scores.inside] = scores.values(orientation[row])
-            product = torch.fft.rfftn(image, dim=(1, 2, 3)) * torch.conj(
-                torch.fft.rfftn(turned.view(1, n, n, n), dim=(1, 2, 3))
-            )
-            value = torch.fft.irfftn(product, s=(n, n, n), dim=(1, 2, 3)).flatten()[place].cpu()
-            away = np.linalg.norm(moves - anchor[i], axis=1)
-            allowed = (away <= reach) | (np.arange(len(moves)) == 0)
-            best[i] = moves[np.argmax(np.where(allowed, value.numpy(), -np.inf))]
-        return best
-
-    def _moments(self, centre: NDArray[np.int64], orientation: NDArray[np.float64]) -> torch.Tensor:
-        import torch
-
-        scores = self.ascent.scores
-        rows = [slice(i, i + 1) for i in range(len(centre))]
-        return torch.cat(
-            [scores.moments(self._projected(centre[row], orientation[row])) for row in rows]
-        )
-
-    def _projected(
-        self, centre: NDArray[np.int64], orientation: NDArray[np.float64]
-    ) -> torch.Tensor:
-        boxes = self._boxes(centre)
-        return self.ascent.scores.projected(boxes, orientation, whole_variance=self.whole_variance)
-
-    def _highest(
-        self,
-        position_px: NDArray[np.float64],
-        orientation: NDArray[np.float64],
-        owner: NDArray[np.intp],
-    ) -> RefinedPoses:
-        """Score exactly; of each owner's poses take the highest, of equals the first."""
-        centre = np.rint(position_px).astype(np.int64)
-        rest = position_px - centre
-        scores = self.ascent.scores
-        value = np.concatenate(
-            [
-                scores.exact(
-                    self._boxes(centre[row]),
-                    orientation[row],
-                    rest[row],
-                    whole_variance=self.whole_variance,
-                )
-                for row in (slice(i, i + 1) for i in range(len(centre)))
-            ]
-        )
-        order = np.lexsort((np.arange(len(owner)), -value, owner))
-        first = order[np.unique(owner[order], return_index=True)[1]]
-        return RefinedPoses(
-            position_px=position_px[first],
-            orientation=normalise(orientation[first]),
-            score=value[first],
-        )
-
-    def _boxes(self, centre: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Boxes ``(m, n, n, n)`` around voxels ``(m, 3)`` x, y, z; the level outside, which is 0."""
-        n = self.ascent.scores.template.box_px
-        boxes = np.zeros((len(centre), n, n, n), dtype=np.float32)
-        shape = np.array(self.volume.shape)
-        for box, place in zip(boxes, centre, strict=True):
-            start = place[::-1] - n // 2
-            low, high = np.clip(start, 0, shape), np.clip(start + n, 0, shape)
-            source = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-            target = tuple(slice(a, b) for a, b in zip(low - start, high - start, strict=True))
-            box[target] = self.volume[source] - np.float32(self.level)
-        return boxes
-
-
-def _best_rows(climb: Climb, owner: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The best starts of each owner; one that has come to the same pose as a better one is left out."""
-    order = np.lexsort((-climb.value, owner))
-    kept: list[int] = []
-    for row in order:
-        rivals = [other for other in kept[-_KEPT:] if owner[other] == owner[row]]
-        if len(rivals) < _KEPT and not any(_is_same(climb, row, other) for other in rivals):
-            kept.append(int(row))
-    return np.array(kept, dtype=np.intp)
-
-
-def _is_same(climb: Climb, row: int, other: int) -> bool:
-    angle = angle_between_deg(climb.orientation[row], climb.orientation[other])
-    return bool(angle < 1.0)
-
-
-def _taken(moments: torch.Tensor, rows: NDArray[np.intp]) -> torch.Tensor:
-    import torch
-
-    return moments[torch.from_numpy(rows).to(moments.device)]
 
 
 def _joined(parts: list[RefinedPoses]) -> RefinedPoses:

@@ -11,6 +11,7 @@ from functools import cache
 
 import numpy as np
 from numpy.polynomial import Polynomial
+from numpy.polynomial.polynomial import polyval
 from numpy.typing import NDArray
 
 from cryopick.errors import InputError
@@ -76,6 +77,13 @@ class TurnedSpread:
         >>> spread.round(6), bool(np.all(slope == 0))
         (array([0.5, 0.5]), True)
         """
+        # A few at a time stay in the cache.
+        parts = [self._some(orientation[i : i + 8]) for i in range(0, len(orientation), 8)]
+        return np.concatenate([part[0] for part in parts]), np.concatenate([p[1] for p in parts])
+
+    def _some(
+        self, orientation: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         w, x, y, z = np.moveaxis(orientation, -1, 0)
         # Halves of q (0, e) for the axes e: how q changes when the template turns first.
         change = 0.5 * np.stack(
@@ -90,9 +98,9 @@ class TurnedSpread:
         # those beside it.
         cosine = orientation[:, None] @ self.knot.T
         square = cosine * cosine
-        log = self.level + (_kernel()(square) @ self.coefficient)[:, 0]
+        log = self.level + (polyval(square, _kernel().coef) @ self.coefficient)[:, 0]
         # The chain rule: d c² = 2 c dc
-        pull = (2 * cosine * _kernel().deriv()(square)) @ (self.coefficient[:, None] * self.knot)
+        pull = polyval(square, _kernel_slope().coef) * cosine * (2 * self.coefficient) @ self.knot
         return np.exp(log), np.einsum("mac,mc->ma", change, pull[:, 0])
 
 
@@ -115,6 +123,11 @@ def _kernel() -> Polynomial:
         damped = (2 * degree + 1) * np.exp(-0.02 * degree * (degree + 1))
         total = total + damped * second[degree]
     return total
+
+
+@cache
+def _kernel_slope() -> Polynomial:
+    return _kernel().deriv()
 
 
 def _half_turns(weight: NDArray[np.float32] | None) -> NDArray[np.float64]:
