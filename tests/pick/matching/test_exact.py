@@ -153,6 +153,20 @@ def test_a_region_limits_the_search_and_changes_nothing_inside():
     assert found.variance == pytest.approx(np.mean(wanted**2), rel=1e-4)
 
 
+def test_memory_maps_that_cannot_be_written_are_as_good_as_arrays(tmp_path):
+    template, volume = lumpy_template(8), noise((14, 15, 16))
+    region = noise(volume.shape, seed=1) > 0.5
+    mapped = []
+    for name, array in (("volume", volume), ("region", region)):
+        array.tofile(tmp_path / name)
+        mapped.append(np.memmap(tmp_path / name, array.dtype, "r", shape=array.shape))
+    one, other = (
+        search_exact(v, template, ROTATIONS[:5], weight=None, region=r, means=Means())
+        for v, r in ((volume, region), mapped)
+    )
+    same(one, other)
+
+
 def test_an_empty_region_is_searched_in_no_time():
     volume = noise((12, 12, 12))
     found = search_exact(
@@ -245,7 +259,7 @@ def test_a_search_is_taken_up_again_with_the_same_result(tmp_path, monkeypatch, 
             raise StopSearchError
 
     def go(progress):
-        means = Means(memory_bytes=memory, checkpoints=tmp_path, progress=progress)
+        means = Means(memory_bytes=memory, cores=2, checkpoints=tmp_path, progress=progress)
         return search_exact(volume, template, ROTATIONS, weight=None, means=means)
 
     with pytest.raises(StopSearchError):

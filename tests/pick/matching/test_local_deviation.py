@@ -34,6 +34,12 @@ def test_it_is_the_weighted_deviation_whatever_the_volumes_mean(n, offset):
     np.testing.assert_allclose(found, by_sums(volume, mask), rtol=3e-3 if offset else 1e-5)
 
 
+def test_a_long_volume_is_done_in_slabs_without_a_seam():
+    mask = soft_sphere(4, 1.7)
+    volume = noise((61, 6, 7), smooth=0.5)
+    np.testing.assert_allclose(local_deviation(volume, mask), by_sums(volume, mask), rtol=1e-5)
+
+
 def test_a_weak_texture_beside_a_bright_bead_is_not_lost():
     mask = soft_sphere(5, 2)
     weak = noise((12, 12, 40))

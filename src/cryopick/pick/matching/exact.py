@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 # All arrays of one tile at their largest, for each voxel of its block.
 _BYTES_PER_VOXEL = 64
+_BYTES_FOR_CONES = 24
 # On a CPU larger blocks leave the caches and gain nothing.
 _MOST_VOXELS_CPU = 8_000_000
 # Runs at a time that the memory must hold: fixed, so that the cut does not depend on the cores.
@@ -99,7 +100,7 @@ def search_exact(
     """
     rotations = _check(volume, rotations, region, cones)
     tiles = plan_tiles(
-        volume.shape, template.box_px, most_voxels=_most_voxels(means), region=region
+        volume.shape, template.box_px, most_voxels=_most_voxels(means, cones), region=region
     )
     runs = [
         _Run(tile=tile, number=number, first=first, stop=stop)
@@ -138,10 +139,13 @@ def _check(
     return rotations
 
 
-def _most_voxels(means: Means) -> int:
-    if means.device != "cpu":
-        return max(1, means.memory_bytes // _BYTES_PER_VOXEL)
-    return max(1, min(_MOST_VOXELS_CPU, means.memory_bytes // (_LANES * _BYTES_PER_VOXEL)))
+def _bytes_per_voxel(cones: Cones | None) -> int:
+    return _BYTES_PER_VOXEL + (0 if cones is None else _BYTES_FOR_CONES)
+
+
+def _most_voxels(means: Means, cones: Cones | None) -> int:
+    held = means.memory_bytes // _bytes_per_voxel(cones)
+    return max(1, min(_MOST_VOXELS_CPU, held // _LANES) if means.device == "cpu" else held)
 
 
 def _spans(rotations: int, tiles: int) -> list[tuple[int, int]]:
@@ -206,8 +210,8 @@ class _Search:
     def done(self) -> SearchResult:
         """Do all runs, as many at a time as cores and memory allow."""
         voxels = max((run.tile.block_voxels for run in self.runs), default=1)
-        lanes = min(self.means.cores, self.means.memory_bytes // (voxels * _BYTES_PER_VOXEL))
-        cores = max(1, lanes) if self.means.device == "cpu" else 1
+        lanes = self.means.memory_bytes // (voxels * _bytes_per_voxel(self.cones))
+        cores = min(self.means.cores, max(1, lanes)) if self.means.device == "cpu" else 1
         counted = in_threads(self._run, self.runs, cores=cores)
         self.means.progress(1.0)
         if self.region is not None:
@@ -308,9 +312,8 @@ class _Best:
 
         self._score = torch.from_numpy(result.score).to(device)
         self._rotation = torch.from_numpy(result.rotation).to(device)
-        self._squares = result.squares.copy()
-        self._cones = cones
-        self._sum = _SUM_VOXELS if device == "cpu" else result.score.size
+        self._squares = torch.from_numpy(result.squares).to(device)
+        self._cones, self._on_cpu = cones, device == "cpu"
         self.done = result.done
 
     def add(self, values: torch.Tensor, place: int, *, rotation: int) -> None:
@@ -320,19 +323,26 @@ class _Best:
         forbidden = None if self._cones is None else self._cones.forbidden(place)
         if forbidden is not None:
             values = values.masked_fill(forbidden, 0)
-        flat = values.reshape(-1)
-        self._squares[place] = sum(float(part @ part) for part in flat.split(self._sum))
+        self._squares[place] = self._sum_of_squares(values.reshape(-1))
         if forbidden is not None:
             values = values.masked_fill_(forbidden, -torch.inf)
         better = values > self._score
         torch.maximum(self._score, values, out=self._score)
         self._rotation.masked_fill_(better, rotation)
 
+    def _sum_of_squares(self, values: torch.Tensor) -> float | torch.Tensor:
+        import torch
+
+        if self._on_cpu:
+            return sum(float(part @ part) for part in values.split(_SUM_VOXELS))
+        # Stays on the device: nobody waits for it.
+        return torch.linalg.vector_norm(values, dtype=torch.float64).square()
+
     def result(self) -> TileResult:
         """What was found so far."""
         return TileResult(
             score=self._score.cpu().numpy(),
             rotation=self._rotation.cpu().numpy(),
-            squares=self._squares,
+            squares=self._squares.cpu().numpy(),
             done=self.done,
         )

@@ -65,7 +65,7 @@ def local_deviation(
     block[place] = torch.as_tensor(np.asarray(volume, np.float64) - mean, device=device)
     local = block_variance(block, torch.as_tensor(mask, device=device))
     local = local[tuple(slice(length) for length in volume.shape)]
-    return deviation(local, variance).float().cpu().numpy()
+    return deviation(local, variance).cpu().numpy()
 
 
 def block_variance(block: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -77,13 +77,33 @@ def block_variance(block: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         ``(z, y, x)`` float64 of a volume whose mean was taken off.
     mask
         ``(n, n, n)``.
+
+    Returns
+    -------
+    Tensor
+        ``(z - n + 1, y - n + 1, x - n + 1)`` float32.
     """
-    shape: Shape = (block.shape[0], block.shape[1], block.shape[2])
-    kernel = kernel_spectrum(mask.to(block.dtype) / mask.to(block.dtype).sum(), shape)
+    import torch
+
     n = mask.shape[0]
-    mean = correlate(block_spectrum(block), kernel.clone(), shape, edge=n)
-    square = correlate(block_spectrum(block.square()), kernel, shape, edge=n)
-    return square - mean.square()
+    z, y, x = block.shape
+    out = torch.empty((z - n + 1, y - n + 1, x - n + 1), device=block.device)
+    # float64 takes twice the memory of the search itself: so only a few planes at a time.
+    depth = min(z, fast_length(3 * n))
+    kernel = mask.to(block.dtype) / mask.to(block.dtype).sum()
+    for first in range(0, len(out), depth - n + 1):
+        # The last slab reaches back, so that all are of one depth.
+        start = min(first, z - depth)
+        slab = block[start : start + depth]
+        mean = _mean_under(kernel, slab)
+        out[start : start + depth - n + 1] = _mean_under(kernel, slab.square()) - mean.square_()
+    return out
+
+
+def _mean_under(kernel: torch.Tensor, block: torch.Tensor) -> torch.Tensor:
+    shape: Shape = (block.shape[0], block.shape[1], block.shape[2])
+    spectrum = kernel_spectrum(kernel, shape)
+    return correlate(block_spectrum(block), spectrum, shape, edge=kernel.shape[0])
 
 
 def deviation(local: torch.Tensor, variance: float) -> torch.Tensor:

@@ -61,9 +61,10 @@ class TileScores:
         # Outside the volume is its mean.
         np.nan_to_num(block, copy=False, nan=0.0)
         exact = torch.from_numpy(block).to(turned.device)
-        self._searched = None if searched is None else torch.from_numpy(searched).to(turned.device)
+        # A copy, as torch warns of what it may not write to.
+        place = None if searched is None else torch.from_numpy(np.array(searched))
+        self._searched = None if place is None else place.to(turned.device)
         self._spectrum = block_spectrum(exact.float())
-        self._inverse: torch.Tensor | None = None
         self._square: torch.Tensor | None = None
         if turned.template.spherical_mask:
             self._inverse = self._one_over_deviation(exact)
@@ -73,7 +74,7 @@ class TileScores:
     def of(self, orientation: NDArray[np.float64]) -> torch.Tensor:
         """Scores in ``m`` orientations ``(m, 4)``: ``(m, z, y, x)`` float32."""
         scores = self._correlated(self._spectrum, self._turned.at(orientation))
-        if self._inverse is not None:
+        if self._square is None:
             return scores * self._inverse
         masks = self._turned.masks(orientation)
         total = masks.sum((-3, -2, -1), keepdim=True)
@@ -86,12 +87,10 @@ class TileScores:
         """What a spherical mask leaves to do for each rotation: one factor for each voxel."""
         mask = self._turned.masks(np.array([[1.0, 0.0, 0.0, 0.0]]))[0]
         local = self._cropped(block_variance(exact, mask))
-        inverse = (deviation(local, 1.0) * mask.double().sum()).reciprocal_().float()
+        inverse = (deviation(local, 1.0) * mask.sum()).reciprocal_()
         return inverse if self._searched is None else inverse.mul_(self._searched)
 
-    def _correlated(self, spectrum: torch.Tensor | None, kernels: torch.Tensor) -> torch.Tensor:
-        if spectrum is None:
-            raise AssertionError("a rotating mask needs the spectrum of the squares")
+    def _correlated(self, spectrum: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
         shape = self._tile.block
         return self._cropped(
             correlate(spectrum, kernel_spectrum(kernels, shape), shape, edge=self._edge)
