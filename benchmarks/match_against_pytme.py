@@ -48,7 +48,7 @@ FEW_STEP_DEG, MANY_STEP_DEG = 90.0, 30.0  # 24 and 360 rotations
 TOLERANCE_ANGSTROM = 5 * PIXEL_ANGSTROM
 TOMOGRAMS = ("tomoL", "tomoL_hard")
 SHARE_LISTED = 4  # picks listed per target
-OWN_OPTIONS = ("--tilts=-60,60", "--contrast", "bright")
+OWN_OPTIONS = ("--tilts=-60,60", "--gold-contrast", "bright")
 
 
 def scores_of(picks: Picks, data: Synthetic) -> dict[str, Any]:

@@ -36,7 +36,7 @@ STEP_DEG = 10.0
 PATIENCE_SECONDS = 3600
 # What a search computed. Records, logs and reports tell when and how often, which may differ.
 RESULTS = ("picks.star", "discarded.star", "items/*/*.mrc", "items/*/*.npz")
-OPTIONS = ("--tilts=-60,60", "--contrast", "bright", "--workers", 1, "--seed", 3)
+OPTIONS = ("--tilts=-60,60", "--gold-contrast", "bright", "--workers", 1, "--seed", 3)
 
 
 def results_of(folder: Path) -> dict[str, bytes]:

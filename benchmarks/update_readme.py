@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cryopick.io.atomic import write_text
+from measuring import match_rows
 from measuring.result_file import BENCHMARKS, RESULTS
 
 README = BENCHMARKS.parent / "README.md"
@@ -125,6 +126,12 @@ def star_rows(found: Results) -> Iterator[Row]:
 
 SECTIONS: dict[str, Callable[[Results], Iterator[Row]]] = {
     "pick_log_accuracy": accuracy_rows,
+    "match_against_pytme": match_rows.peer_rows,
+    "match_species": match_rows.species_rows,
+    "match_bank_exact": match_rows.bank_rows,
+    "match_large": match_rows.large_rows,
+    "match_large_gpu": match_rows.large_rows,
+    "match_kill": match_rows.kill_rows,
     "simulate_speed": simulate_rows,
     "memory_tomogram": memory_rows,
     "star_speed": star_rows,
