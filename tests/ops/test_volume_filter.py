@@ -140,6 +140,62 @@ def test_holes_count_as_the_mean(tmp_path):
     assert np.allclose(out, plain(filled, band), atol=1e-5)
 
 
+def test_a_shifted_volume_gives_the_shifted_result(tmp_path):
+    volume = noise()
+    moved = np.roll(volume, (3, -4, 5), axis=(0, 1, 2))
+    expected = np.roll(filtered(volume, band, tmp_path), (3, -4, 5), axis=(0, 1, 2))
+    assert np.allclose(filtered(moved, band, tmp_path), expected, atol=1e-6)
+
+
+def test_sums_and_multiples_go_through(tmp_path):
+    one, other = noise(seed=1), noise(seed=2)
+    both = filtered(2 * one - 3 * other, band, tmp_path)
+    parts = 2 * filtered(one, band, tmp_path) - 3 * filtered(other, band, tmp_path)
+    assert np.allclose(both, parts, atol=1e-5)
+
+
+def test_one_after_the_other_is_the_product(tmp_path):
+    volume = noise()
+    twice = filtered(filtered(volume, band, tmp_path), band, tmp_path)
+    assert np.allclose(twice, filtered(volume, lambda *k: band(*k) ** 2, tmp_path), atol=1e-6)
+
+
+def test_files_are_read_and_written_slab_by_slab(tmp_path):
+    """Source and target may be anything that is sliced along z; a scratch folder is made."""
+    volume = noise()
+    target = np.lib.format.open_memmap(tmp_path / "out.npy", "w+", np.float32, SHAPE)
+    taken = []
+
+    class Source:
+        shape, dtype = SHAPE, np.dtype(np.float32)
+
+        def __getitem__(self, index):
+            taken.append(index.stop - index.start)
+            return volume[index]
+
+    folder = tmp_path / "new" / "scratch"
+    filter_volume(Source(), target, band, memory_bytes=tight(SHAPE), scratch=folder)
+    assert max(taken) < SHAPE[0] / 2
+    assert folder.is_dir()
+    assert list(folder.iterdir()) == []
+    target.flush()
+    assert np.allclose(np.load(tmp_path / "out.npy"), plain(volume, band), atol=1e-5)
+
+
+def test_the_transfer_is_asked_for_every_frequency_once(tmp_path):
+    asked = np.zeros((SHAPE[0], SHAPE[1], SHAPE[2] // 2 + 1), int)
+
+    def transfer(kz, ky, kx):
+        assert kz.shape == (SHAPE[0], 1, 1)
+        assert kx.shape == (1, 1, SHAPE[2] // 2 + 1)
+        rows = np.rint(ky[0, :, 0] * SHAPE[1]).astype(int) % SHAPE[1]
+        asked[:, rows] += 1
+        return np.ones(1)
+
+    filtered(noise(), transfer, tmp_path, memory_bytes=tight(SHAPE))
+    assert np.all(asked == 1)
+
+
 def test_a_flat_and_a_tiny_volume(tmp_path):
     assert np.all(filtered(np.full(SHAPE, 7.0), band, tmp_path) == 0)
     single = noise((1, 1, 5))

@@ -192,6 +192,85 @@ def test_what_is_no_round_thing_is_left():
     assert distances(beads, np.array([[700.0, 300.0, 200.0]]), 10.0).max() < 15
 
 
+@pytest.mark.parametrize(("pixel", "diameter"), [(12.0, 60.0), (12.0, 150.0)])
+def test_beads_of_other_sizes(pixel, diameter):
+    made = simulated(beads=3, diameter=diameter, seed=7)
+    truth = made.gold.position_angstrom
+    beads = find_gold(made.image.data, pixel_size_angstrom=pixel)
+    assert len(beads) == len(truth) == 3
+    assert distances(beads, truth).max() < 20
+    assert np.all(np.abs(beads.diameter_angstrom / diameter - 1) < 0.5)
+
+
+def test_two_beads_that_nearly_touch_are_two():
+    volume = balls(places=((40, 40, 30), (56, 40, 30)))
+    beads = find_gold(volume, pixel_size_angstrom=10.0, contrast="bright")
+    assert len(beads) == 2
+    assert distances(beads, np.array([[400.0, 400, 300], [560, 400, 300]]), 10.0).max() < 15
+
+
+def test_holes_in_the_background_are_not_beads_of_the_other_contrast():
+    volume = balls()
+    assert len(find_gold(volume, pixel_size_angstrom=10.0, contrast="dark")) == 0
+    assert len(find_gold(-volume, pixel_size_angstrom=10.0, contrast="bright")) == 0
+
+
+def test_the_volume_is_read_in_slabs_and_left_as_it_is(monkeypatch):
+    volume = balls()
+    before = volume.copy()
+    taken = []
+
+    class Source:
+        shape, dtype = volume.shape, volume.dtype
+
+        def __getitem__(self, index):
+            taken.append(index.stop - index.start)
+            return volume[index]
+
+    monkeypatch.setattr(gold, "_SLAB_VOXELS", 100_000)
+    beads = find_gold(Source(), pixel_size_angstrom=10.0, contrast="bright")
+    assert len(beads) == 2
+    assert max(taken) <= 10
+    assert sum(taken) == volume.shape[0]
+    assert np.array_equal(volume, before)
+
+
+def test_a_file_is_filled_in_place(tmp_path):
+    volume = balls()
+    beads = find_gold(volume, pixel_size_angstrom=10.0, contrast="bright")
+    on_disk = np.lib.format.open_memmap(tmp_path / "v.npy", "w+", np.float32, volume.shape)
+    on_disk[:] = volume
+    fill_gold(on_disk, beads.mask, rng=np.random.default_rng(0))
+    on_disk.flush()
+    fill_gold(volume, beads.mask, rng=np.random.default_rng(0))
+    assert np.array_equal(np.load(tmp_path / "v.npy"), volume)
+
+
+def test_regions_cover_the_mask_and_do_not_meet():
+    mask = ndimage.binary_dilation(np.random.default_rng(0).random((37, 50, 41)) > 0.9998)
+    assert mask.any()
+    seen = np.zeros(mask.shape, int)
+    for place in gold._regions(mask):
+        assert mask[place].any()
+        seen[place] += 1
+    assert np.all(seen[mask] == 1)
+
+
+def test_each_hole_is_filled_like_its_own_surroundings():
+    rng = np.random.default_rng(2)
+    volume = rng.normal(size=(24, 40, 80)).astype(np.float32)
+    volume[:, :, 40:] = volume[:, :, 40:] * 5 + 100
+    mask = np.zeros(volume.shape, bool)
+    mask[8:16, 14:24, 10:20] = mask[8:16, 14:24, 58:68] = True
+    volume[mask] = -1000
+    fill_gold(volume, mask, rng=rng)
+    left, right = volume[8:16, 14:24, 10:20], volume[8:16, 14:24, 58:68]
+    assert left.mean() == pytest.approx(0, abs=0.2)
+    assert left.std() == pytest.approx(1, rel=0.1)
+    assert right.mean() == pytest.approx(100, abs=1)
+    assert right.std() == pytest.approx(5, rel=0.1)
+
+
 def test_slabs_do_not_matter(monkeypatch):
     volume = balls()
     whole = find_gold(volume, pixel_size_angstrom=10.0, contrast="bright")
