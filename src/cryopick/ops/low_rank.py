@@ -137,6 +137,8 @@ def _basis_for(
     import torch
 
     total = float(sample.double().square().sum())
+    if total == 0:
+        raise InputError("low rank: every row is 0, so there is no component to find")
     rank = max_rank if energy >= 1 else min(max_rank, _FIRST_RANK)
     while True:
         basis = _leading_rows(sample, rank, rng=rng)

@@ -117,5 +117,10 @@ def build_bank(
         ]
         return torch.cat(made)
 
+    if not bool(rows(np.arange(1)).any()):
+        raise InputError(
+            f"template {template.name}: nothing is left of it under its mask after the weights; "
+            "check the band-pass"
+        )
     parts = low_rank(rows, len(rotations), max_rank=max_rank, energy=energy, seed=seed)
     return Bank(parts=parts, offset_zyx=offset.astype(np.int64))
