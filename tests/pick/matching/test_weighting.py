@@ -1,5 +1,7 @@
 """What imaging leaves of a template: against reconstructions and against loops over voxels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from cryopick.pick.matching.imaging import Band, Imaging
 from cryopick.pick.matching.wedge import wedge_weight
 from cryopick.pick.matching.weighting import band_weight, template_weight, tomogram_transfer
 from cryopick.pick.matching.whitening import Whitening
+from cryopick.simulate.tilt_series import defocus_slope_um_per_px
 
 OPEN = Band()
 FLAT = Whitening(frequency_per_angstrom=np.array([0.0, 1.0]), gain=np.array([1.0, 1.0]))
@@ -173,6 +176,25 @@ def test_the_place_counts_only_where_the_handedness_is_known():
     np.testing.assert_array_equal(weight[0, None], weight[0, (3000.0, 0.0)])
     np.testing.assert_array_equal(weight[1, (3000.0, 0.0)], weight[-1, (-3000.0, 0.0)])
     assert np.abs(weight[1, (3000.0, 0.0)] - weight[1, None]).max() > 0.05
+
+
+@pytest.mark.parametrize("hand", [-1, 1])
+def test_the_defocus_at_a_place_is_that_of_the_simulation(hand):
+    """A particle at x in the plane z = 0 is seen at x cos θ, where the simulated defocus is known."""
+    tilts = series(defocus_u_um=np.full(5, 3.0), handedness=hand, pixel_size_angstrom=8.0)
+    x = 4000.0
+    seen_px = x * np.cos(np.deg2rad(tilts.tilt_deg)) / 8.0
+    slopes = np.array([defocus_slope_um_per_px(tilts, i) for i in range(5)])
+    there = replace(tilts, defocus_u_um=3.0 + slopes * seen_px)
+    assert np.ptp(there.defocus_u_um) > 0.5
+    weight = [
+        template_weight(
+            16, 8.0, band=OPEN, position_angstrom=place,
+            imaging=per_tilt(given, use_ctf=True, handedness=hand),
+        )
+        for given, place in ((tilts, (x, 0.0)), (there, None))
+    ]  # fmt: skip
+    np.testing.assert_allclose(*weight, atol=1e-6)
 
 
 def test_a_tomogram_gets_band_and_wedge_but_never_a_ctf():
