@@ -162,9 +162,10 @@ class MatchParams(Params):
         le=1,
         advanced=True,
     )
-    pool_size: int = param(
+    pool_size: int | None = param(
         MatchSettings.pool_size,
-        description="Local maxima that are refined, per tomogram and template",
+        description="Local maxima that are refined, per tomogram and template; by its size where "
+        "not given",
         ge=1,
         le=100_000,
         advanced=True,

@@ -109,9 +109,8 @@ def forecast(
         seconds += search
         if settings.refine:
             box = round(template.box_px * template.pixel_size_angstrom / fine)
-            pool = min(
-                settings.pool_size, whole * searched / (diameter / pixel_size_angstrom) ** 3 * 4
-            )
+            volume = whole * searched * pixel_size_angstrom**3
+            pool = settings.pool_for(volume, template.diameter_angstrom)
             seconds += pool * (settings.seeds + 1) * box**3 * _REFINE_SECONDS / cores
     tiles = _BYTES_TILE * cores
     memory = whole * _BYTES_FINE + voxels * _BYTES_SCREEN + tiles + _BYTES_PROCESS

@@ -207,7 +207,9 @@ class TemplateSearch:
             grid=grid,
             floor=_POOL_FLOOR_SD * result.sigma,
             min_distance_px=distance / grid.pixel_size_angstrom,
-            max_candidates=self.settings.pool_size,
+            max_candidates=self.settings.pool_for(
+                self._voxels() * grid.pixel_size_angstrom**3, template.diameter_angstrom
+            ),
             region=self.region,
             template=index,
         )
@@ -262,6 +264,7 @@ class TemplateSearch:
             bank,
             rotations=plan.rotations,
             count=self.settings.seeds,
+            beside=pool.orientation,
             apart_deg=1.5 * plan.step_deg,
             symmetry=plan.template.symmetry,
             cones=self.cones,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,7 @@ def best_rotations(
     count: int,
     apart_deg: float,
     symmetry: str = "C1",
+    beside: NDArray[np.float64] | None = None,
     cones: Cones | None = None,
     means: Means,
 ) -> NDArray[np.float64]:
@@ -40,6 +43,8 @@ def best_rotations(
         How many for each voxel.
     apart_deg
         Two rotations nearer than this (modulo ``symmetry``) count as one.
+    beside
+        ``(n, 4)``: the rotations shall differ from these, too.
     cones
         Only rotations that the voxel's cone allows.
 
@@ -56,7 +61,6 @@ def best_rotations(
     images = _images(rotations, symmetry)
     near = float(np.cos(np.deg2rad(apart_deg) / 2))
     out = np.full((len(voxel_zyx), count, 4), np.nan)
-    allowed = None if cones is None else cones.allowed(rotations)
     for first in range(0, len(voxel_zyx), _VOXELS_AT_ONCE):
         part = voxel_zyx[first : first + _VOXELS_AT_ONCE]
         values = component_values(
@@ -64,9 +68,14 @@ def best_rotations(
         )
         scores = (coefficients @ values).T.numpy()
         for row, score in enumerate(scores):
-            if cones is not None and allowed is not None:
-                axis = int(cones.nearest[tuple(part[row])])
-                score = np.where(allowed[axis], score, -np.inf) if axis >= 0 else score  # noqa: PLW2901 (of this voxel alone)
+            axis = -1 if cones is None else int(cones.nearest[tuple(part[row])])
+            if cones is not None and axis >= 0:
+                # One axis at a time: a mesh has a hundred thousand of them.
+                own = replace(cones, axis=cones.axis[axis : axis + 1])
+                score = np.where(own.allowed(rotations)[0], score, -np.inf)  # noqa: PLW2901 (of this voxel alone)
+            score = score.copy()  # noqa: PLW2901 (of this voxel alone)
+            if beside is not None:
+                score[_near(images, beside[first + row], near)] = -np.inf
             chosen = _distinct(score, rotations, images, count=count, near=near)
             out[first + row, : len(chosen)] = rotations[chosen]
         means.progress(min(1.0, (first + len(part)) / len(voxel_zyx)))
@@ -88,14 +97,19 @@ def _distinct(
     count: int,
     near: float,
 ) -> list[int]:
-    """Indices of the highest scores, each far from those taken before it."""
-    score = score.copy()
+    """Indices of the highest scores, each far from those taken before it; uses ``score`` up."""
     chosen: list[int] = []
     while len(chosen) < count:
         best = int(score.argmax())
         if not np.isfinite(score[best]):
             break
         chosen.append(best)
-        cosine = np.abs(images @ normalise(rotations[best])).max(axis=0)
-        score[cosine >= near] = -np.inf
+        score[_near(images, rotations[best], near)] = -np.inf
     return chosen
+
+
+def _near(
+    images: NDArray[np.float64], rotation: NDArray[np.float64], near: float
+) -> NDArray[np.bool_]:
+    """Which rotations, in any of their equivalents, lie near to one."""
+    return np.abs(images @ normalise(rotation)).max(axis=0) >= near

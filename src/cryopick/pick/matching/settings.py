@@ -13,10 +13,13 @@ Noise = Literal["none", "smooth", "pytom"]
 
 # The search itself runs at a voxel that is this fraction of the diameter, the refinement at the
 # tomogram's own, or at this fraction where that is finer.
-_SCREEN_VOXELS_PER_DIAMETER = 20.0
+_SCREEN_VOXELS_PER_DIAMETER = 16.0
 _FINE_VOXELS_PER_DIAMETER = 40.0
 # Widest spacing of the orientations that a search with refinement starts from.
 _MAX_SCREEN_STEP_DEG = 14.0
+# Candidates: as many as would fill the volume at this distance, in diameters.
+_POOL_SPACING = 1.5
+_LEAST_POOL, _MOST_POOL = 1000, 20_000
 # In units of the angle by which the rim of the particle moves one resolved detail (Crowther).
 _SCREEN_STEP_CROWTHER = 2.4
 
@@ -36,7 +39,7 @@ class MatchSettings:
     screen_step_deg
         Spacing of the orientations of the bank's search, before refinement; None: chosen.
     screen_pixel_angstrom
-        Voxel of the search; None: a twentieth of the diameter or the tomogram's voxel. The exact
+        Voxel of the search; None: a sixteenth of the diameter or the tomogram's voxel. The exact
         engine searches at the tomogram's voxel where not given.
     energy
         Fraction of the templates' energy that the bank holds.
@@ -55,9 +58,10 @@ class MatchSettings:
     clip_sd
         Clip the tomogram at so many robust standard deviations.
     pool_size
-        Local maxima that are refined, per template.
+        Local maxima that are refined, per template; None: as many as would fill the volume when
+        half as far again apart as they are wide, but 1000 to 20,000.
     seeds
-        Orientations that each refinement starts from.
+        Orientations that each refinement starts from, beside the search's own.
     refine
         Refine position and orientation of the pool at the fine voxel.
     min_distance_angstrom
@@ -78,8 +82,8 @@ class MatchSettings:
     noise: Noise = "none"
     fill_gold: bool = True
     clip_sd: float = 6.0
-    pool_size: int = 3000
-    seeds: int = 3
+    pool_size: int | None = None
+    seeds: int = 2
     refine: bool = True
     min_distance_angstrom: float | None = None
     gold_contrast: Literal["dark", "bright"] = "dark"
@@ -88,7 +92,7 @@ class MatchSettings:
         for name in ("energy", "first_round_energy", "first_round_kept"):
             if not 0 < getattr(self, name) <= 1:
                 raise InputError(f"{name}: expected above 0 and up to 1, got {getattr(self, name)}")
-        if self.pool_size < 1 or self.seeds < 1:
+        if (self.pool_size is not None and self.pool_size < 1) or self.seeds < 1:
             raise InputError("pool_size and seeds: expected 1 or more")
 
     def screen_pixel_for(self, diameter_angstrom: float, pixel_size_angstrom: float) -> float:
@@ -124,6 +128,19 @@ class MatchSettings:
             diameter_angstrom, screen_pixel_angstrom, self.band.low_pass_angstrom
         )
         return max(finest, min(_MAX_SCREEN_STEP_DEG, _SCREEN_STEP_CROWTHER * resolved))
+
+    def pool_for(self, volume_angstrom3: float, diameter_angstrom: float) -> int:
+        """Most candidates that are refined.
+
+        Examples
+        --------
+        >>> MatchSettings().pool_for(1e11, 200.0), MatchSettings().pool_for(1e9, 200.0)
+        (3703, 1000)
+        """
+        if self.pool_size is not None:
+            return self.pool_size
+        full = volume_angstrom3 / (_POOL_SPACING * diameter_angstrom) ** 3
+        return int(min(max(full, _LEAST_POOL), _MOST_POOL))
 
     @staticmethod
     def fine_pixel_for(diameter_angstrom: float, pixel_size_angstrom: float) -> float:
