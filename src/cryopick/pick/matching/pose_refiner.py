@@ -130,15 +130,17 @@ class PoseRefiner:
         moves = moves[np.abs(moves).max(axis=1) <= (n - 1) // 2]
         place = torch.from_numpy(np.mod(moves, n) @ np.array([1, n, n * n])).to(scores.device)
         best = np.zeros((len(centre), 3), dtype=np.int64)
+        image = torch.empty(0)
         for i in range(len(centre)):
             # One at a time: a Fourier transform may round differently in a row of others.
             row = slice(i, i + 1)
-            image = self._projected(centre[row], orientation[row])
+            if not self._is_as_before(centre, i):
+                image = scores.spectrum(
+                    self._boxes(centre[row]), orientation[row], whole_variance=self.whole_variance
+                )
             turned = torch.zeros((1, n**3), device=scores.device)
             turned[:, scores.inside] = scores.values(orientation[row])
-            product = torch.fft.rfftn(image, dim=(1, 2, 3)) * torch.conj(
-                torch.fft.rfftn(turned.view(1, n, n, n), dim=(1, 2, 3))
-            )
+            product = image * torch.fft.rfftn(turned.view(1, n, n, n), dim=(1, 2, 3)).conj()
             value = torch.fft.irfftn(product, s=(n, n, n), dim=(1, 2, 3)).flatten()[place].cpu()
             away = np.linalg.norm(moves - anchor[i], axis=1)
             allowed = (away <= reach) | (np.arange(len(moves)) == 0)
@@ -149,16 +151,22 @@ class PoseRefiner:
         import torch
 
         scores = self.ascent.scores
-        rows = [slice(i, i + 1) for i in range(len(centre))]
-        return torch.cat(
-            [scores.moments(self._projected(centre[row], orientation[row])) for row in rows]
-        )
+        parts: list[torch.Tensor] = []
+        for i in range(len(centre)):
+            row = slice(i, i + 1)
+            if self._is_as_before(centre, i):
+                parts.append(parts[-1])
+                continue
+            projected = scores.projected(
+                self._boxes(centre[row]), orientation[row], whole_variance=self.whole_variance
+            )
+            parts.append(scores.moments(projected))
+        return torch.cat(parts)
 
-    def _projected(
-        self, centre: NDArray[np.int64], orientation: NDArray[np.float64]
-    ) -> torch.Tensor:
-        boxes = self._boxes(centre)
-        return self.ascent.scores.projected(boxes, orientation, whole_variance=self.whole_variance)
+    def _is_as_before(self, centre: NDArray[np.int64], row: int) -> bool:
+        """Tell whether a box and its mask are those of the row before."""
+        spherical = self.ascent.scores.template.spherical_mask
+        return spherical and row > 0 and bool(np.all(centre[row] == centre[row - 1]))
 
     def _highest(
         self,

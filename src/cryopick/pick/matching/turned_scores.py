@@ -124,17 +124,24 @@ class TurnedScores:
             parts.append((image * turned).sum((-3, -2, -1)).double().cpu().numpy())
         return np.concatenate(parts) if parts else np.empty(0)
 
-    def projected(
+    def spectrum(
         self, boxes: NDArray[np.float32], orientation: NDArray[np.float64], *, whole_variance: float
     ) -> torch.Tensor:
-        """Boxes, normalised, masked, and given the weight: ``q`` ``(m, n, n, n)``."""
+        """Boxes, normalised, masked, and given the weight, on the half space of ``rfftn``."""
         import torch
 
         image, mask = self.normalised_boxes(boxes, orientation, whole_variance=whole_variance)
-        if self._weight is None:
-            return image * mask
-        spectrum = torch.fft.rfftn(image * mask, dim=(-3, -2, -1)) * self._weight
-        return torch.fft.irfftn(spectrum, s=image.shape[-3:], dim=(-3, -2, -1))
+        spectrum = torch.fft.rfftn(image * mask, dim=(-3, -2, -1))
+        return spectrum if self._weight is None else spectrum * self._weight
+
+    def projected(
+        self, boxes: NDArray[np.float32], orientation: NDArray[np.float64], *, whole_variance: float
+    ) -> torch.Tensor:
+        """The same in real space: ``q`` ``(m, n, n, n)`` at the top of this module."""
+        import torch
+
+        spectrum = self.spectrum(boxes, orientation, whole_variance=whole_variance)
+        return torch.fft.irfftn(spectrum, s=boxes.shape[-3:], dim=(-3, -2, -1))
 
     def moments(self, projected: torch.Tensor) -> torch.Tensor:
         """What `slopes` needs of ``q`` ``(m, n, n, n)``: ``(m, 4, points)``."""
