@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from cryopick.pick.matching import local_deviation as module
 from cryopick.pick.matching.local_deviation import (
     FLAT,
     deviation,
@@ -34,9 +35,11 @@ def test_it_is_the_weighted_deviation_whatever_the_volumes_mean(n, offset):
     np.testing.assert_allclose(found, by_sums(volume, mask), rtol=3e-3 if offset else 1e-5)
 
 
-def test_a_long_volume_is_done_in_slabs_without_a_seam():
+@pytest.mark.parametrize("most", [10**7, 2_000])
+def test_a_large_volume_is_done_in_parts_without_a_seam(monkeypatch, most):
+    monkeypatch.setattr(module, "_MOST_VOXELS", most)
     mask = soft_sphere(4, 1.7)
-    volume = noise((61, 6, 7), smooth=0.5)
+    volume = noise((61, 16, 7), smooth=0.5)
     np.testing.assert_allclose(local_deviation(volume, mask), by_sums(volume, mask), rtol=1e-5)
 
 

@@ -63,7 +63,7 @@ def test_a_part_of_the_rotations_keeps_their_order():
     place = [int(np.flatnonzero((q == ROTATIONS).all(axis=1))[0]) for q in some]
     assert place == sorted(set(place))
     np.testing.assert_array_equal(some, sparse_rotations(ROTATIONS, fraction=0.1, seed=0))
-    assert len(sparse_rotations(ROTATIONS[:3], fraction=0.1, seed=0)) == 1
+    assert [len(sparse_rotations(ROTATIONS[:m], seed=0)) for m in (1, 2, 3, 15)] == [1, 2, 2, 2]
     with pytest.raises(InputError, match="fraction"):
         sparse_rotations(ROTATIONS, fraction=0, seed=0)
 
@@ -73,9 +73,11 @@ def test_the_scale_is_that_of_the_highest_of_many_normal_scores():
     scores = rng.normal(size=(400, 5000))
     measured = scores.max(axis=1).mean() / scores[:, :500].max(axis=1).mean()
     assert extreme_value_scale(5000, 500) == pytest.approx(measured, rel=0.06)
-    assert extreme_value_scale(100, 100) == 1
-    with pytest.raises(InputError, match="from 2 to 100"):
-        extreme_value_scale(100, 1)
+    assert extreme_value_scale(100, 100) == extreme_value_scale(1, 1) == 1
+    assert extreme_value_scale(10, 1) > 1
+    for wrong in (0, 101):
+        with pytest.raises(InputError, match="from 1 to 100"):
+            extreme_value_scale(100, wrong)
 
 
 def test_without_smoothing_it_is_the_plain_difference():

@@ -23,11 +23,13 @@ from cryopick.pick.matching.correlation import (
     fast_length,
     kernel_spectrum,
 )
+from cryopick.pick.matching.tiles import plan_tiles, read_block
 
 if TYPE_CHECKING:
     import torch
 
 FLAT = 1e-5
+_MOST_VOXELS = 8_000_000
 
 
 def local_deviation(
@@ -38,7 +40,7 @@ def local_deviation(
     Parameters
     ----------
     volume
-        ``(z, y, x)``; outside it counts as its mean.
+        ``(z, y, x)``, which may be a memory map; outside it counts as its mean.
     mask
         ``(n, n, n)`` from 0 to 1; its centre is voxel ``n // 2``.
     device
@@ -58,14 +60,15 @@ def local_deviation(
     import torch
 
     mean, variance = volume_moments(volume)
-    n, half = mask.shape[0], mask.shape[0] // 2
-    z, y, x = (fast_length(length + n - 1) for length in volume.shape)
-    block = torch.zeros((z, y, x), dtype=torch.float64, device=device)
-    place = tuple(slice(half, half + length) for length in volume.shape)
-    block[place] = torch.as_tensor(np.asarray(volume, np.float64) - mean, device=device)
-    local = block_variance(block, torch.as_tensor(mask, device=device))
-    local = local[tuple(slice(length) for length in volume.shape)]
-    return deviation(local, variance).cpu().numpy()
+    out = np.empty(volume.shape, dtype=np.float32)
+    kernel = torch.from_numpy(mask.copy()).to(device)
+    for tile in plan_tiles(volume.shape, mask.shape[0], most_voxels=_MOST_VOXELS):
+        # What lies outside the volume, NaN, becomes its mean.
+        block = np.nan_to_num(read_block(volume, tile, box_px=mask.shape[0]) - mean, nan=0.0)
+        local = block_variance(torch.from_numpy(block).to(device), kernel)
+        z, y, x = tile.shape
+        out[tile.place] = deviation(local[:z, :y, :x], variance).cpu().numpy()
+    return out
 
 
 def block_variance(block: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

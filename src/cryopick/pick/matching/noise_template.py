@@ -71,7 +71,7 @@ def phase_randomised(template: Template, *, seed: int) -> Template:
 def sparse_rotations(
     rotations: NDArray[np.float64], *, fraction: float = 0.1, seed: int
 ) -> NDArray[np.float64]:
-    """Choose a random part of the rotations ``(m, 4)``, at least one, in their order.
+    """Choose a random part of the rotations ``(m, 4)``, at least two of several, in their order.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def sparse_rotations(
         raise InputError(
             f"noise template: expected a fraction of the rotations above 0, up to 1, got {fraction}"
         )
-    count = max(1, round(len(rotations) * fraction))
+    count = min(len(rotations), max(2, round(len(rotations) * fraction)))
     chosen = np.random.default_rng(seed).choice(len(rotations), count, replace=False)
     return rotations[np.sort(chosen)]
 
@@ -97,11 +97,12 @@ def extreme_value_scale(rotations: int, noise_rotations: int) -> float:
     >>> round(extreme_value_scale(9000, 900), 3)
     1.157
     """
-    if not 2 <= noise_rotations <= rotations:
+    if not 1 <= noise_rotations <= rotations:
         raise InputError(
-            f"noise template: expected from 2 to {rotations} rotations, got {noise_rotations}"
+            f"noise template: expected from 1 to {rotations} rotations, got {noise_rotations}"
         )
-    return math.sqrt(math.log(rotations) / math.log(noise_rotations))
+    # Of a single score nothing is the highest; two stand for it.
+    return math.sqrt(math.log(max(rotations, 2)) / math.log(max(noise_rotations, 2)))
 
 
 def background_map(
