@@ -24,7 +24,7 @@ from cryopick.pick.matching.random_poses import random_pose_sigma
 from cryopick.pick.matching.refine import refine_poses
 from cryopick.pick.matching.scaled import scaled_template
 from cryopick.pick.matching.search import Cones, Means, SearchResult
-from cryopick.pick.matching.search_bank import search_bank
+from cryopick.pick.matching.search_bank import search_bank, thinned_rows
 from cryopick.pick.matching.seeds import best_rotations
 from cryopick.pick.matching.settings import MatchSettings
 from cryopick.pick.matching.template import Template
@@ -35,6 +35,7 @@ _POOL_FLOOR_SD = 3.0
 _NOISE_FRACTION = 0.1
 # Components of the bank that only proposes orientations, where the exact engine searched.
 _SEED_RANK = 256
+_SEED_STEP_DEG = 14.0
 # How far a refined centre may move, in voxels of the search.
 _SHIFT_SCREEN_PX = 1.5
 
@@ -254,15 +255,17 @@ class TemplateSearch:
 
     def _seeds(self, pool: Pool, plan: Plan, means: Means) -> NDArray[np.float64]:
         """Best distinct orientations of each candidate at the voxel of the search."""
-        bank = plan.bank
+        bank, rotations = plan.bank, plan.rotations
         if bank is None:
             ball = spherical_hull(plan.template)
-            bank = build_bank(ball, plan.rotations, weight=self._weight(ball), max_rank=_SEED_RANK)
+            rows = thinned_rows(rotations, step_deg=max(plan.step_deg, _SEED_STEP_DEG))
+            rotations = rotations[rows] if len(rows) else rotations
+            bank = build_bank(ball, rotations, weight=self._weight(ball), max_rank=_SEED_RANK)
         seeds = best_rotations(
             self.prepared.screen,
             self._voxel(pool),
             bank,
-            rotations=plan.rotations,
+            rotations=rotations,
             count=self.settings.seeds,
             beside=pool.orientation,
             apart_deg=1.5 * plan.step_deg,
