@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cryopick.geometry.rotation import angle_between_deg
-from cryopick.pick.matching.pose_ascent import PoseAscent
+from cryopick.pick.matching.pose_ascent import PoseAscent, _updated
 from cryopick.pick.matching.turned_scores import TurnedScores
 from pick.matching.worlds import filled, particle, turned_away, wedge
 
@@ -87,3 +87,43 @@ def test_rows_can_be_taken(scores):
     some = ascent.climb(moments[rows], climb[rows], evaluations=6)
     every = ascent.climb(moments, climb, evaluations=6)
     assert np.array_equal(some.orientation, every.orientation[rows])
+
+
+def test_one_step_from_a_slope_measured_elsewhere(scores):
+    ascent, moments, climb, _, _ = begin(scores, ratio=0.2)
+    orientation, shift = ascent.stepped(
+        climb.orientation, climb.shift_px, climb.anchor_px, value=climb.value, slope=climb.slope
+    )
+    by_itself = ascent.climb(moments, climb, evaluations=1)
+    went = by_itself.value > climb.value
+    assert went.sum() >= 4
+    np.testing.assert_allclose(orientation[went], by_itself.orientation[went], atol=1e-9)
+    np.testing.assert_allclose(shift[went], by_itself.shift_px[went], atol=1e-9)
+
+
+def test_a_slope_of_0_is_no_step(scores):
+    ascent, _, climb, _, _ = begin(scores)
+    orientation, shift = ascent.stepped(
+        climb.orientation, climb.shift_px, climb.anchor_px,
+        value=np.zeros(6), slope=np.zeros((6, 6)),
+    )  # fmt: skip
+    np.testing.assert_allclose(angle_between_deg(orientation, climb.orientation), 0, atol=1e-5)
+    np.testing.assert_allclose(shift, climb.shift_px)
+
+
+def test_the_curvature_learns_from_a_step():
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(6, 6))
+    hill = root @ root.T + np.eye(6)
+    step = rng.normal(size=(3, 6))
+    fall = step @ hill
+    learnt = _updated(np.tile(np.eye(6), (3, 1, 1)), step, fall)
+    np.testing.assert_allclose(np.einsum("mab,mb->ma", learnt, fall), step, atol=1e-9)
+    np.testing.assert_allclose(learnt, np.swapaxes(learnt, 1, 2), atol=1e-9)
+
+
+def test_where_the_ground_curves_upwards_nothing_is_learnt():
+    step = np.eye(6)[:2]
+    before = np.tile(2 * np.eye(6), (2, 1, 1))
+    assert np.array_equal(_updated(before, step, -step), before)
+    assert np.array_equal(_updated(before, np.zeros((2, 6)), np.zeros((2, 6))), before)

@@ -7,11 +7,13 @@ from cryopick.geometry.rotation import (
     multiply,
     normalise,
     random_rotations,
+    rotate,
 )
 from cryopick.pick.matching import refine
 from cryopick.pick.matching.pose_refiner import PoseRefiner
 from cryopick.pick.matching.refine import refine_poses
 from cryopick.pick.matching.search import Means
+from cryopick.pick.matching.template import Template
 from pick.matching.oracle import scores_at
 from pick.matching.worlds import filled, moved_away, noise, particle, turned_away, wedge
 
@@ -246,3 +248,59 @@ def test_turning_the_specimen_turns_the_poses():
     assert other.score == pytest.approx(one.score, abs=2e-3)
     back = multiply(half_turn, other.orientation)
     assert angle_between_deg(one.orientation, back)[0] < 1
+
+
+def test_scale_and_level_of_the_volume_do_not_matter(noisy):
+    volume, position, rotations = noisy
+    start, seeds = moved_away(position, 1.0), turned_away(rotations, 6.0)
+    one = refined(volume, start, seeds)
+    other = refined((volume * 200 - 30).astype(np.float32), start, seeds)
+    np.testing.assert_allclose(other.score, one.score, atol=1e-4)
+    assert angle_between_deg(one.orientation, other.orientation).max() < 0.5
+    np.testing.assert_allclose(other.position_px, one.position_px, atol=0.05)
+
+
+def test_moving_the_volume_moves_the_poses_by_as_much(noisy):
+    volume, position, rotations = noisy
+    start, seeds = moved_away(position, 1.0), turned_away(rotations, 6.0)
+    one = refined(volume, start, seeds)
+    along = np.array([5, 2, 3])
+    moved = np.pad(volume, [(3, 0), (2, 0), (5, 0)], constant_values=volume.mean())
+    other = refined(moved, start + along, seeds)
+    np.testing.assert_allclose(other.position_px, one.position_px + along, atol=0.02)
+    np.testing.assert_allclose(other.score, one.score, atol=2e-3)
+    assert angle_between_deg(one.orientation, other.orientation).max() < 0.3
+
+
+def test_a_template_without_weights():
+    volume, position, rotations = filled(TEMPLATE, None, 8, noise_ratio=0.2)
+    poses = refined(volume, moved_away(position, 1.0), turned_away(rotations, 7.0), weight=None)
+    angle, distance = errors(poses, position, rotations)
+    assert np.median(angle) < 1.5
+    assert np.median(distance) < 0.15
+
+
+def test_a_rod_finds_its_direction_though_its_spin_means_nothing():
+    axis = np.arange(N) - N // 2
+    z, y, x = np.meshgrid(axis, axis, axis, indexing="ij")
+    # Thicker at one end: up and down differ.
+    width = 1.5 + 0.8 * (z > 0)
+    density = np.exp(-(x**2 + y**2) / 2 / width**2) * (np.abs(z) < 0.3 * N)
+    rod = Template(
+        density=density.astype(np.float32), mask=TEMPLATE.mask, pixel_size_angstrom=10.0,
+        name="rod", diameter_angstrom=130.0,
+    )  # fmt: skip
+    volume, position, rotations = filled(rod, WEIGHT, 8, noise_ratio=0.2)
+    poses = refined(volume, moved_away(position, 1.0), turned_away(rotations, 8.0), template=rod)
+    found, truth = (rotate(q, [0.0, 0.0, 1.0]) for q in (poses.orientation, rotations))
+    off = np.rad2deg(np.arccos(np.clip(np.sum(found * truth, axis=1), -1, 1)))
+    assert np.median(off) < 2
+    assert np.median(np.linalg.norm(poses.position_px - position, axis=1)) < 0.2
+
+
+def test_contrast_turned_round_is_no_match(noisy):
+    volume, position, rotations = noisy
+    poses = refined(-volume, position, rotations[:, None])
+    assert np.isfinite(poses.score).all()
+    assert poses.score.max() < 0.6
+    assert refined(volume, position, rotations[:, None]).score.min() > 0.7

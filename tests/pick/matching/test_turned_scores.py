@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -151,3 +153,47 @@ def test_a_pose_does_not_depend_on_those_beside_it():
         alone = scores.slopes(one, pose[i : i + 1], shift[i : i + 1])
         assert np.array_equal(alone[0][0], together[0][i])
         assert np.array_equal(alone[1][0], together[1][i])
+
+
+def test_scale_and_level_of_a_box_do_not_matter():
+    scores, box, shift, truth = one_box(16)
+    one = scores.exact(box, truth, shift, whole_variance=float(box.var()))
+    other = scores.exact(
+        (50 * box - 300).astype(np.float32), truth, shift, whole_variance=2500 * float(box.var())
+    )
+    np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_a_template_that_is_moved_out_of_the_box_gives_0():
+    scores, box, _, truth = one_box(16)
+    moments = scores.moments(scores.projected(box, truth, whole_variance=1.0))
+    value, slope = scores.slopes(moments, truth, np.array([[60.0, 0, 0]]))
+    assert value[0] == 0
+    assert not slope.any()
+
+
+def test_a_score_is_linear_in_the_normalised_box():
+    scores, box, shift, truth = one_box(16)
+    image, _ = scores.normalised_boxes(box, truth, whole_variance=1.0)
+    mask = scores.template.mask
+    total = float(mask.sum())
+    values = image[0].double().numpy()
+    assert abs((values * mask).sum()) < 1e-5
+    assert (values**2 * mask).sum() * total == pytest.approx(1, abs=1e-4)
+    template = scores.turned.at(truth, shift_px=shift)[0].double().numpy()
+    expected = (values * template).sum()
+    assert scores.exact(box, truth, shift, whole_variance=1.0)[0] == pytest.approx(
+        expected, abs=1e-5
+    )
+
+
+def test_a_dense_background_around_the_particle_is_not_read():
+    """Neighbours in the template's box lie beyond its mask."""
+    made = particle(24)
+    crowded = made.density.copy()
+    crowded[0, 0, 0] = crowded.max()
+    template = replace(made, density=crowded)
+    reached = TurnedScores(template, None).inside
+    assert len(reached) < 24**3
+    assert 0 not in reached
+    assert len(reached) >= len(TurnedScores(made, None).inside)
