@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from cryopick.errors import InputError
 from cryopick.geometry.rotation import rotate
+from cryopick.geometry.triangles import points_on_triangles
+from cryopick.io.meshes.registry import is_mesh, read_mesh
 from cryopick.io.picks.dialect import Frame
 from cryopick.io.picks.registry import read_picks
 from cryopick.io.tomogram_sources.source import TomogramSource
@@ -18,6 +20,9 @@ from cryopick.model import Grid, Image, active
 from cryopick.pick.matching.regions import cones_around
 from cryopick.pick.matching.search import Cones
 from cryopick.pick.matching.template import Template
+
+# Points on a mesh, to the distance within which it is searched.
+_FINENESS = 4.0
 
 
 def cones_of(
@@ -29,10 +34,13 @@ def cones_of(
     path, half_angle = params.cone
     if not 0 <= half_angle <= 180:
         raise InputError(f"--cone: an angle of {half_angle:g}° was given; expected 0 to 180")
-    position, axis = _directions(Path(path), source, image)
     distance = params.cone_distance_angstrom
     if distance is None:
         distance = max(template.diameter_angstrom for template in templates) / 2
+    if is_mesh(path):
+        position, axis = _normals(Path(path), source, spacing_angstrom=distance / _FINENESS)
+    else:
+        position, axis = _directions(Path(path), source, image)
 
     def cones(grid: Grid) -> Cones:
         return cones_around(
@@ -40,6 +48,25 @@ def cones_of(
         )
 
     return cones
+
+
+def _normals(
+    path: Path, source: TomogramSource, *, spacing_angstrom: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Places in Å all over a mesh, and its normals there."""
+    mesh = read_mesh(path, image=source.name)
+    if len(mesh.triangle):
+        position, axis = points_on_triangles(
+            mesh.vertex_angstrom, mesh.triangle, spacing=spacing_angstrom
+        )
+    elif mesh.normal is not None:
+        known = np.any(mesh.normal != 0, axis=1)
+        position, axis = mesh.vertex_angstrom[known], mesh.normal[known]
+    else:
+        raise InputError(f"--cone {path}: holds points without triangles or normals")
+    if len(position) == 0:
+        raise InputError(f"--cone {path}: none of its triangles or normals has a direction")
+    return position, axis
 
 
 def _directions(

@@ -48,6 +48,7 @@ class ConeRows:
         device: str,
     ) -> None:
         import torch
+        from scipy.spatial import cKDTree
 
         colatitude, longitude = (np.deg2rad(a) for a in pixel_angles_deg(_NSIDE))
         centre = np.stack(
@@ -58,15 +59,15 @@ class ConeRows:
             ],
             axis=1,
         )
-        self._bundle = (cones.axis @ centre.T).argmax(axis=1)
+        self._bundle = np.asarray(cKDTree(centre).query(cones.axis)[1])
         towards = rotate(rotations, [0.0, 0.0, 1.0])
         limit = np.cos(np.deg2rad(min(180.0, cones.half_angle_deg + _SPACING_DEG)))
         self._rows: dict[int, NDArray[np.int64]] = {}
         self._maximum: dict[int, RowMaximum] = {}
         for bundle in np.unique(self._bundle):
-            rows = np.flatnonzero(towards @ centre[bundle] >= limit)
-            if len(rows) == 0:
-                rows = np.array([int((towards @ centre[bundle]).argmax())])
+            cosine = towards @ centre[bundle]
+            # Where the cone holds no direction of the list: the nearest one, with all its spins.
+            rows = np.flatnonzero(cosine >= min(limit, float(cosine.max()) - 1e-9))
             self._rows[int(bundle)] = rows
             self._maximum[int(bundle)] = RowMaximum(
                 torch.from_numpy(np.ascontiguousarray(coefficients[rows])),
@@ -75,10 +76,10 @@ class ConeRows:
                 device=device,
             )
 
-    @property
-    def mean_rows(self) -> float:
-        """Rotations per bundle, on average."""
-        return float(np.mean([len(rows) for rows in self._rows.values()]))
+    def rows_for(self, axis: NDArray[np.int32]) -> NDArray[np.int64]:
+        """How many rotations are tried at voxels that have these axes."""
+        bundle, place = np.unique(self._bundle, return_inverse=True)
+        return np.array([len(self._rows[int(one)]) for one in bundle])[place][axis]
 
     def of(
         self, columns: torch.Tensor, axis: NDArray[np.int32]

@@ -1,0 +1,1 @@
+"""Files of triangulated surfaces: STL, OBJ, PLY; see `cryopick.io.meshes.registry.read_mesh`."""
