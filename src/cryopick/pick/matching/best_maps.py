@@ -27,6 +27,8 @@ class BestMaps:
         ``(z, y, x)`` of the volume.
     tiles
         All tiles, in a fixed order.
+    key
+        Tells the search: what another one left in the folder is not taken up.
     means
         Whose ``checkpoints`` hold the maps, and whose ``progress`` is told.
 
@@ -36,12 +38,14 @@ class BestMaps:
         ``(z, y, x)``; 0 and -1 where nothing was entered.
     """
 
-    def __init__(self, shape: tuple[int, ...], tiles: Sequence[Tile], means: Means) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], tiles: Sequence[Tile], means: Means, *, key: str = ""
+    ) -> None:
         self._tiles = tiles
         self._means = means
         self._lock = threading.Lock()
         self._saved = time.monotonic()
-        self._plan = [[*tile.start, *tile.shape] for tile in tiles]
+        self._plan = [key, *([*tile.start, *tile.shape] for tile in tiles)]
         self._done: set[int] = set()
         if means.checkpoints is None:
             self.score: NDArray[np.float32] = np.zeros(shape, np.float32)
@@ -49,11 +53,14 @@ class BestMaps:
             return
         means.checkpoints.mkdir(parents=True, exist_ok=True)
         self._record = means.checkpoints / "tiles.json"
-        self._done = self._read_done()
+        files = means.checkpoints / "score.npy", means.checkpoints / "rotation.npy"
+        self._done = self._read_done() if all(path.is_file() for path in files) else set()
+        if not self._done:
+            # Before the maps begin anew: a record of an earlier search would belie them.
+            self._record.unlink(missing_ok=True)
         mode = "r+" if self._done else "w+"
-        folder = means.checkpoints
-        self.score = np.lib.format.open_memmap(folder / "score.npy", mode, np.float32, shape)
-        self.rotation = np.lib.format.open_memmap(folder / "rotation.npy", mode, np.int32, shape)
+        self.score = np.lib.format.open_memmap(files[0], mode, np.float32, shape)
+        self.rotation = np.lib.format.open_memmap(files[1], mode, np.int32, shape)
         if not self._done:
             self.rotation[...] = -1
 
@@ -95,8 +102,9 @@ class BestMaps:
         write_text(self._record, json.dumps(record))
 
     def _read_done(self) -> set[int]:
-        """Tiles of an earlier run with the same plan."""
-        if not self._record.is_file():
+        """Tiles of an earlier run with the same key and plan."""
+        try:
+            record = json.loads(self._record.read_text("utf-8"))
+            return set(record["done"]) if record["plan"] == self._plan else set()
+        except (OSError, ValueError, KeyError, TypeError):
             return set()
-        record = json.loads(self._record.read_text("utf-8"))
-        return set(record["done"]) if record["plan"] == self._plan else set()

@@ -25,8 +25,7 @@ class ConeRows:
     """Maximum over the rotations that are allowed at each voxel.
 
     Voxels whose axes point about the same way share one list of rotations: all that lie in any of
-    their cones. So a voxel may be given a rotation a few degrees outside its own cone; the
-    candidates are held to their cones exactly.
+    their cones. So a voxel may be given a rotation up to 14 degrees outside its own cone.
 
     Parameters
     ----------

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cryopick.errors import InputError
 from cryopick.ops.running_max import RowMaximum
 from cryopick.ops.threads import in_threads
 from cryopick.pick.matching.bank import Bank
@@ -25,6 +26,7 @@ from cryopick.pick.matching.component_maps import Tile, component_maps, plan_til
 from cryopick.pick.matching.cone_rows import ConeRows
 from cryopick.pick.matching.patches import component_values, padded
 from cryopick.pick.matching.search import Cones, Means, SearchResult
+from cryopick.pick.matching.tile_results import digest
 
 if TYPE_CHECKING:
     import torch
@@ -97,7 +99,7 @@ def search_bank(
     Parameters
     ----------
     volume
-        Filtered tomogram ``(z, y, x)``.
+        Filtered tomogram ``(z, y, x)``; outside it counts as 0, which should be its mean.
     bank
         Of the template, at the volume's voxel size.
     deviation
@@ -114,6 +116,12 @@ def search_bank(
         Of the products; None: the fastest on this hardware.
     means
         Cores, memory, device, checkpoints and progress.
+
+    Returns
+    -------
+    SearchResult
+        With cones, ``tests`` counts at each voxel the rotations tried there; ``variance`` is that
+        of all rotations.
     """
     import torch
 
@@ -126,7 +134,9 @@ def search_bank(
         torch.from_numpy(np.asarray(volume, dtype=np.float32)).to(means.device), bank.reach_px
     )
     within = None
-    if cones is not None and rotations is not None:
+    if cones is not None:
+        if rotations is None:
+            raise InputError("search: cones need the rotations of the bank")
         region = cones.nearest >= 0 if region is None else region & (cones.nearest >= 0)
         coefficients = bank.parts.coefficients
         within = ConeRows(coefficients, rotations, cones, dtype=dtype, device=means.device)
@@ -146,19 +156,30 @@ def search_bank(
     sample = _sample(search)
     search = _with_limit(search, sample)
     tiles = [tile for tile in _tiles(search, means) if _searched(search, tile)]
-    found = BestMaps(volume.shape, tiles, means)
+    found = BestMaps(volume.shape, tiles, means, key=_key(search, volume, means))
 
     def work(number: int) -> None:
         found.keep(number, *_search_tile(search, tiles[number]))
 
     in_threads(work, found.todo(), cores=means.cores)
-    voxels = volume.size if region is None else int(np.count_nonzero(region))
     return SearchResult(
         score=found.score,
         rotation=found.rotation,
         variance=_variance(search, sample),
-        tests=float(voxels) * len(bank.parts.coefficients),
+        tests=_tests(search),
     )
+
+
+def _tests(search: BankSearch) -> float:
+    """Voxels times rotations; with cones, those that were tried at each voxel."""
+    if search.within is not None and search.cones is not None:
+        axis = (
+            search.cones.nearest if search.region is None else search.cones.nearest[search.region]
+        )
+        return float(search.within.rows_for(axis).sum())
+    region = search.region
+    voxels = search.deviation.size if region is None else int(np.count_nonzero(region))
+    return float(voxels) * len(search.bank.parts.coefficients)
 
 
 def thinned_rows(rotations: NDArray[np.float64], *, step_deg: float) -> NDArray[np.int64]:
@@ -175,6 +196,19 @@ def thinned_rows(rotations: NDArray[np.float64], *, step_deg: float) -> NDArray[
     # A reduced list (symmetry, cones) leaves grid points without a neighbour.
     near = 2 * np.sin(np.deg2rad(step_deg) / 4)
     return np.unique(nearest[distance <= near] % len(rotations))
+
+
+def _key(search: BankSearch, volume: NDArray[np.float32], means: Means) -> str:
+    """Tell apart searches that may find their checkpoints in one folder."""
+    if means.checkpoints is None:
+        return ""
+    parts, first, cones = search.bank.parts, search.first, search.cones
+    given = [volume, search.deviation, parts.basis, parts.coefficients, search.region]
+    given += [] if first is None else [first.rows]
+    given += [] if cones is None else [cones.axis, cones.nearest]
+    limits = None if first is None else (first.rank, first.kept)
+    angle = None if cones is None else cones.half_angle_deg
+    return digest(given, search.dtype, limits, angle)
 
 
 def _maximum(coefficients: NDArray[np.float32], dtype: torch.dtype, device: str) -> RowMaximum:
