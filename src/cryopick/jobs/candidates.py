@@ -50,7 +50,7 @@ class CandidateParams(Params):
     fdr: float | None = param(
         CandidateSettings.fdr,
         description="Share of the picks that may be background, as the scores themselves tell; "
-        f"{DEFAULT_FDR:g} where no rule is given",
+        f"where no rule is given, the best estimated F1 with at most {DEFAULT_FDR:g}",
         gt=0,
         lt=1,
     )

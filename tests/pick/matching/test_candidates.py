@@ -140,7 +140,7 @@ def test_the_template_with_the_stronger_evidence_wins():
     """7 times sigma beats 6 times sigma, though its number is lower."""
     place = far_apart(2)
     large = pool_of([6.0, 9.0], place, template=0)
-    small = pool_of([3.5, 3.0], place + [40.0, 0, 0], template=1)
+    small = pool_of([3.5, 3.0], place + np.array([40.0, 0, 0]), template=1)
     facts = facts_of(*two_templates())
     chosen = choose_candidates(Pool.joined([large, small]), facts, replace(MANUAL, cutoff=1.0))
     taken = active(chosen.picks)

@@ -20,10 +20,11 @@ GRID = Grid(shape=(40, 50, 60), pixel_size_angstrom=10.0, origin_angstrom=(5.0, 
 def test_each_face_has_a_margin():
     middle = np.array([30.0, 25.0, 20.0])
     last = np.array(GRID.size_px) - 1
-    px = [middle]
-    for axis in range(3):
-        for value in (4.9, last[axis] - 4.9):
-            px.append(np.where(np.arange(3) == axis, value, middle))
+    px = [middle] + [
+        np.where(np.arange(3) == axis, value, middle)
+        for axis in range(3)
+        for value in (4.9, last[axis] - 4.9)
+    ]
     near = near_edge(GRID.to_angstrom(px), GRID, margin_angstrom=50.0)
     assert near.tolist() == [False] + [True] * 6
     nearer = near_edge(GRID.to_angstrom(px), GRID, margin_angstrom=49.0 - 1e-6)

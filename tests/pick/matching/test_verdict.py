@@ -19,15 +19,33 @@ def scores():
     return labelled_scores("gaussian", background=3000, particles=300, mean=8.0, rng=rng)
 
 
-def test_without_a_rule_5_percent_may_be_background(scores):
+def test_without_a_rule_groups_that_are_apart_are_parted_between(scores):
     score, real = scores
     plain = reach_verdict(score, RIBOSOME, CandidateSettings())
     named = reach_verdict(score, RIBOSOME, CandidateSettings(fdr=0.05))
-    assert plain.rule == "false discovery rate"
-    assert plain.cut_off == named.cut_off
+    assert (plain.rule, named.rule) == ("best F1", "false discovery rate")
+    assert plain.cut_off > named.cut_off
     taken = score >= plain.cut_off
-    assert (taken & ~real).sum() / taken.sum() < 0.08
+    assert (taken & ~real).sum() <= 4
     assert (taken & real).sum() > 290
+
+
+def test_without_a_rule_groups_that_overlap_still_keep_5_percent():
+    rng = np.random.default_rng(1)
+    score, real = labelled_scores("gaussian", background=3000, particles=300, mean=6.0, rng=rng)
+    plain = reach_verdict(score, RIBOSOME, CandidateSettings())
+    assert plain.rule == "false discovery rate"
+    assert plain.cut_off == reach_verdict(score, RIBOSOME, CandidateSettings(fdr=0.05)).cut_off
+    assert plain.cut_off > plain.curve.best_cut_off
+    taken = score >= plain.cut_off
+    assert (taken & ~real).sum() / taken.sum() < 0.1
+
+
+def test_a_named_rate_is_kept_to(scores):
+    score, real = scores
+    verdict = reach_verdict(score, RIBOSOME, CandidateSettings(fdr=0.2))
+    taken = score >= verdict.cut_off
+    assert 0.1 < (taken & ~real).sum() / taken.sum() < 0.3
 
 
 def test_a_lower_rate_takes_fewer(scores):
@@ -81,7 +99,7 @@ def test_the_summary_is_json_and_near_the_truth(scores):
     assert summary["estimated_particles"] == pytest.approx(300, rel=0.1)
     taken = score >= summary["cut_off"]
     assert summary["estimated_recall"] == pytest.approx((taken & real).sum() / 300, abs=0.05)
-    assert summary["expected_false_positives"] == pytest.approx(0.05 * taken.sum(), rel=0.3)
+    assert summary["expected_false_positives"] < 0.05 * taken.sum()
     assert summary["best_f1"] > 0.95
 
 

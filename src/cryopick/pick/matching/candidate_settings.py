@@ -14,8 +14,9 @@ DEFAULT_FDR = 0.05
 class CandidateSettings:
     """Which candidates become picks.
 
-    At most one of ``cutoff``, ``false_positives`` and ``fdr`` is given. With none of them 5 % of
-    the picks may be background (`DEFAULT_FDR`): the shape of the background is taken from the
+    At most one of ``cutoff``, ``false_positives`` and ``fdr`` is given. With none of them the
+    cut-off is that of the best estimated F1, or the one that lets no more than 5 % of background
+    through (`DEFAULT_FDR`), if that is higher. The shape of the background is taken from the
     scores themselves, so that the rule holds where the noise of the tomogram is not Gaussian, and
     an empty tomogram stays empty.
 

@@ -85,7 +85,7 @@ def estimated_curve_svg(verdict: Verdict) -> str | None:
         best = curve.best
         axes.plot(
             curve.recall[best], curve.precision[best], "s", mfc="none", color=_BACKGROUND,
-            label=f"best F1 {curve.f1[best]:.2f} at {curve.cut_off[best]:.4g}",
+            label=f"best F1 {curve.f1[best]:.2f} at {curve.best_cut_off:.4g}",
         )  # fmt: skip
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
         axes.set(xlabel="estimated recall", ylabel="estimated precision")

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from cryopick.pick.matching.score_model import ScoreModel
 
-_POINTS = 100
+_POINTS = 200
+# Between well-separated groups F1 is flat: faint particles are rather taken than lost.
+_AS_GOOD = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,8 +53,14 @@ class EstimatedCurve:
 
     @property
     def best(self) -> int:
-        """Index of the cut-off with the highest F1."""
-        return int(np.argmax(self.f1))
+        """Index of the cut-off with the highest F1; the lowest where many are as good."""
+        f1 = self.f1
+        return int(np.argmax(f1 >= f1.max() - _AS_GOOD))
+
+    @property
+    def best_cut_off(self) -> float:
+        """Cut-off with the highest F1."""
+        return float(self.cut_off[self.best])
 
     @property
     def ruc(self) -> float:

@@ -18,7 +18,7 @@ from cryopick.pick.matching.roc import EstimatedCurve, estimate_curve
 from cryopick.pick.matching.score_model import ScoreModel, fit_scores
 from cryopick.pick.matching.search_facts import TemplateFacts
 
-Rule = Literal["manual", "gaussian", "false discovery rate"]
+Rule = Literal["manual", "gaussian", "false discovery rate", "best F1"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,7 +33,8 @@ class Verdict:
         Lowest score that is taken.
     rule
         ``manual``; ``gaussian``: from the spread of all scores and the number of tests; ``false
-        discovery rate``: from the tail of the background.
+        discovery rate``: from the tail of the background; ``best F1``: between background and
+        particles, where that is higher.
     note
         Why it is another rule than the one asked for; empty where it is not.
     model
@@ -95,14 +96,13 @@ class Verdict:
             found["note"] = self.note
         if self.curve is not None:
             precision, recall = self.curve.at(self.cut_off)
-            best = self.curve.best
             found |= {
                 "estimated_precision": precision,
                 "estimated_recall": recall,
                 "estimated_particles": self.curve.particles,
                 "ruc": self.curve.ruc,
-                "best_cut_off": float(self.curve.cut_off[best]),
-                "best_f1": float(self.curve.f1[best]),
+                "best_cut_off": self.curve.best_cut_off,
+                "best_f1": float(self.curve.f1.max()),
             }
         return found
 
@@ -133,19 +133,15 @@ def reach_verdict(
     >>> score = np.r_[4 + rng.exponential(0.25, 5000), rng.normal(8, 0.5, 300)]
     >>> facts = TemplateFacts(name="a", diameter_angstrom=300, symmetry="C1", sigma=1, tests=1e9)
     >>> verdict = reach_verdict(score, facts, CandidateSettings())
-    >>> verdict.rule, bool(290 < (score >= verdict.cut_off).sum() < 330)
-    ('false discovery rate', True)
+    >>> verdict.rule, bool(290 < (score >= verdict.cut_off).sum() < 310)
+    ('best F1', True)
     """
     model = fit_scores(score)
     highest = float(score.max()) if len(score) else 0.0
-    cut_off, rule, note = _cut_off(score, template, settings, model)
+    curve = None if model is None else estimate_curve(model, highest=highest)
+    cut_off, rule, note = _cut_off(score, template, settings, model, curve)
     return Verdict(
-        template=template,
-        cut_off=cut_off,
-        rule=rule,
-        note=note,
-        model=model,
-        curve=None if model is None else estimate_curve(model, highest=highest),
+        template=template, cut_off=cut_off, rule=rule, note=note, model=model, curve=curve
     )
 
 
@@ -154,12 +150,16 @@ def _cut_off(
     template: TemplateFacts,
     settings: CandidateSettings,
     model: ScoreModel | None,
+    curve: EstimatedCurve | None,
 ) -> tuple[float, Rule, str]:
     if settings.cutoff is not None:
         return max(settings.cutoff, 0.0), "manual", ""
     if settings.false_positives is None and model is not None:
         rate = DEFAULT_FDR if settings.fdr is None else settings.fdr
-        return discovery_cut_off(score, model.background, rate=rate), "false discovery rate", ""
+        cut = discovery_cut_off(score, model.background, rate=rate)
+        if settings.fdr is None and curve is not None and curve.best_cut_off > cut:
+            return curve.best_cut_off, "best F1", ""
+        return cut, "false discovery rate", ""
     wanted = 1.0 if settings.false_positives is None else settings.false_positives
     note = (
         ""
