@@ -99,6 +99,7 @@ def match_tomogram(
     """
     if not templates:
         raise InputError("match: no template was given")
+    means.progress(0.0)
     prepared = _prepared(image, templates, imaging, settings, means, scratch)
     means.progress(_PREPARED)
     search = TemplateSearch(

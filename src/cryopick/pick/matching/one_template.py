@@ -27,6 +27,13 @@ from cryopick.pick.matching.search import Cones, Means, SearchResult
 from cryopick.pick.matching.search_bank import search_bank, thinned_rows
 from cryopick.pick.matching.seeds import best_rotations
 from cryopick.pick.matching.settings import MatchSettings
+from cryopick.pick.matching.strips import (
+    Strip,
+    joined_results,
+    strip_of,
+    strips_along_x,
+    within,
+)
 from cryopick.pick.matching.template import Template
 from cryopick.pick.matching.weighting import template_weight
 
@@ -107,7 +114,7 @@ class TemplateSearch:
         # The noise takes a tenth of the rotations, or all of them.
         noise_share = {"none": 0.0, "smooth": 0.1, "pytom": 0.45}[self.settings.noise]
         spans = (0.0, 0.75 * (1 - noise_share), 0.75, 1.0)
-        result = self._searched(plan, weight, _part(means, "search", spans[0], spans[1]))
+        result = self._searched(plan, _part(means, "search", spans[0], spans[1]))
         score = np.asarray(result.score)
         background = None
         if self.settings.noise != "none":
@@ -125,34 +132,67 @@ class TemplateSearch:
             return self.prepared.screen.size
         return int(np.count_nonzero(self.region))
 
-    def _weight(self, template: Template) -> NDArray[np.float32]:
+    def _weight(
+        self, template: Template, place_angstrom: tuple[float, float] | None = None
+    ) -> NDArray[np.float32]:
         return template_weight(
             template.box_px,
             template.pixel_size_angstrom,
             imaging=self.imaging,
             band=self.settings.band,
             whitening=self.prepared.whitening,
+            position_angstrom=place_angstrom,
         )
 
-    def _searched(self, plan: Plan, weight: NDArray[np.float32], means: Means) -> SearchResult:
-        if plan.bank is None:
+    def _searched(self, plan: Plan, means: Means) -> SearchResult:
+        """Search strip by strip, each with the weight of its own defocus."""
+        strips = strips_along_x(self.prepared.screen_grid, self.imaging)
+        deviation = None
+        if plan.bank is not None:
+            mask = plan.template.mask
+            deviation = local_deviation(self.prepared.screen, mask, device=means.device)
+        results: list[SearchResult] = []
+        for number, strip in enumerate(strips):
+            region = within(strip, self.prepared.screen.shape, self.region)
+            if region is not None and not region.any():
+                continue
+            first, last = number / len(strips), (number + 1) / len(strips)
+            part = means if len(strips) == 1 else _part(means, f"strip{number}", first, last)
+            results.append(self._searched_strip(plan, strip, deviation, region=region, means=part))
+        return joined_results(results)
+
+    def _searched_strip(
+        self,
+        plan: Plan,
+        strip: Strip,
+        deviation: NDArray[np.float32] | None,
+        *,
+        region: NDArray[np.bool_] | None,
+        means: Means,
+    ) -> SearchResult:
+        volume, template = self.prepared.screen, plan.template
+        weight = self._weight(template, strip.place_angstrom)
+        if plan.bank is None or deviation is None:
             return search_exact(
-                self.prepared.screen,
-                plan.template,
+                volume,
+                template,
                 plan.rotations,
                 weight=weight,
-                region=self.region,
+                region=region,
                 cones=self.cones,
                 means=means,
             )
+        bank = plan.bank
+        if strip.place_angstrom is not None:
+            bank = build_bank(
+                template, plan.rotations, weight=weight, max_rank=bank.rank, device=means.device
+            )
         return search_bank(
-            self.prepared.screen,
-            plan.bank,
-            deviation=local_deviation(
-                self.prepared.screen, plan.template.mask, device=means.device
-            ),
+            volume,
+            bank,
+            deviation=deviation,
             rotations=plan.rotations,
-            region=self.region,
+            region=region,
             cones=self.cones,
             first=plan.first,
             means=means,
@@ -180,7 +220,7 @@ class TemplateSearch:
             voxels=self._voxels(),
             device=means.device,
         )
-        found = self._searched(own, weight, means)
+        found = self._searched(own, means)
         return background_map(
             np.asarray(found.score),
             smooth_px=smooth_px,
@@ -231,25 +271,42 @@ class TemplateSearch:
         """Refine every candidate at the fine voxel, and measure the background there."""
         grid, screen = self.prepared.fine_grid, self.prepared.screen_grid
         fine = scaled_template(template, grid.pixel_size_angstrom)
-        weight = self._weight(fine)
-        refined = refine_poses(
-            self.prepared.fine,
-            grid.to_px(pool.position_angstrom),
-            self._seeds(pool, plan, _part(means, "seeds", 0.0, 0.1)),
-            template=fine,
-            weight=weight,
-            step_deg=plan.step_deg,
-            max_shift_px=_SHIFT_SCREEN_PX * screen.pixel_size_angstrom / grid.pixel_size_angstrom,
-            means=_part(means, "poses", 0.1, 1.0),
-        )
+        seeds = self._seeds(pool, plan, _part(means, "seeds", 0.0, 0.1))
+        position_px = grid.to_px(pool.position_angstrom)
+        shift_px = _SHIFT_SCREEN_PX * screen.pixel_size_angstrom / grid.pixel_size_angstrom
+        position, orientation = position_px.copy(), pool.orientation.copy()
+        score = np.full(len(pool), np.nan)
+        strips = strips_along_x(grid, self.imaging)
+        owner = strip_of(strips, position_px[:, 0])
+        for number, strip in enumerate(strips):
+            mine = np.flatnonzero(owner == number)
+            if len(mine) == 0:
+                continue
+            share = 0.1 + 0.9 * np.array([number, number + 1]) / len(strips)
+            refined = refine_poses(
+                self.prepared.fine,
+                position_px[mine],
+                seeds[mine],
+                template=fine,
+                weight=self._weight(fine, strip.place_angstrom),
+                step_deg=plan.step_deg,
+                max_shift_px=shift_px,
+                means=_part(means, f"poses{number}", float(share[0]), float(share[1])),
+            )
+            position[mine], orientation[mine] = refined.position_px, refined.orientation
+            score[mine] = refined.score
         sigma = random_pose_sigma(
-            self.prepared.fine, fine, weight=weight, seed=self.seed, device=means.device
+            self.prepared.fine,
+            fine,
+            weight=self._weight(fine),
+            seed=self.seed,
+            device=means.device,
         )
         found = replace(
             pool,
-            position_angstrom=grid.to_angstrom(refined.position_px),
-            orientation=refined.orientation,
-            score=refined.score,
+            position_angstrom=grid.to_angstrom(position),
+            orientation=orientation,
+            score=score,
         )
         return found[np.argsort(-found.final_score, kind="stable")], sigma
 
