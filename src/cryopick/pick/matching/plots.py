@@ -162,8 +162,8 @@ def _svg(draw: Callable[[Any], None]) -> str:
 
     # A fixed salt and no date make the same figure the same text; text stays text.
     with mpl.rc_context({"svg.hashsalt": "cryopick", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(6.0, 3.4), layout="constrained")
-        axes = figure.add_subplot()
+        figure = Figure(figsize=(6.0, 3.4))
+        axes = figure.add_axes((0.11, 0.15, 0.86, 0.8))
         draw(axes)
         axes.spines[["top", "right"]].set_visible(False)
         text = io.StringIO()
