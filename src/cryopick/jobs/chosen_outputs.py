@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,13 @@ def save_chosen(chosen: Chosen, tomogram: Image, folder: Path) -> None:
     )
 
 
-def collect_chosen(folder: Path, items: Sequence[Item], *, next_command: str) -> Outcome:
+def collect_chosen(
+    folder: Path,
+    items: Sequence[Item],
+    *,
+    next_command: str,
+    tilt_series_pixel_angstrom: Mapping[str, float] | None = None,
+) -> Outcome:
     """Join what `save_chosen` wrote for each item."""
     verdicts: dict[str, dict[str, Any]] = {}
     plots: list[Plot] = []
@@ -63,7 +69,13 @@ def collect_chosen(folder: Path, items: Sequence[Item], *, next_command: str) ->
         for name, of_image in verdicts.items()
         for template, verdict in of_image.items()
     }
-    outcome = collect_picks(folder, items, thresholds=thresholds, next_command=next_command)
+    outcome = collect_picks(
+        folder,
+        items,
+        thresholds=thresholds,
+        next_command=next_command,
+        tilt_series_pixel_angstrom=tilt_series_pixel_angstrom,
+    )
     notes = [
         f"{name}: {verdict['note']}"
         for name, of_image in verdicts.items()

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from cryopick.errors import InputError
 from cryopick.io.atomic import atomic_open, write_text
 from cryopick.io.images import write_mrc
-from cryopick.io.picks.npz import save_picks
 from cryopick.io.tomogram_sources.source import TomogramSource
+from cryopick.jobs.chosen_outputs import save_chosen
 from cryopick.jobs.image_inputs import item_id, open_single
 from cryopick.jobs.match_cones import cones_of
 from cryopick.jobs.match_cost import item_cost
@@ -32,10 +32,9 @@ from cryopick.jobs.match_inputs import (
 )
 from cryopick.jobs.match_outputs import collect_match
 from cryopick.jobs.match_params import MatchParams
-from cryopick.jobs.pick_outputs import PICKS
-from cryopick.model import Image
+from cryopick.model import Image, concatenate, delete
 from cryopick.pick.matching.candidate_settings import CandidateSettings
-from cryopick.pick.matching.candidates import choose_candidates
+from cryopick.pick.matching.candidates import Chosen, choose_candidates
 from cryopick.pick.matching.match_tomogram import TomogramMatch, match_tomogram
 from cryopick.pick.matching.pool import save_pool
 from cryopick.pick.matching.search import Means
@@ -49,7 +48,7 @@ SCORES = "scores.mrc"
 ANGLES = "angles.mrc"
 TEMPLATES = "templates.mrc"
 ROTATIONS = "rotations.npz"
-THRESHOLD = "threshold.json"
+_SLIGHTLY = 0.05
 
 
 def plan(params: MatchParams) -> list[Item]:
@@ -93,7 +92,7 @@ def work(item: Item, params: MatchParams, worker: Worker) -> None:
     image = open_single(source.path, source.pixel_size_angstrom)
     image = _renamed(image, source.name)
     templates = load_templates(params)
-    for line in [*source.warnings, *_doubts(templates)]:
+    for line in [*source.warnings, *_doubts(image, templates)]:
         warnings.warn(line, stacklevel=2)
     with tempfile.TemporaryDirectory(dir=worker.folder) as scratch:
         found = match_tomogram(
@@ -114,11 +113,28 @@ def work(item: Item, params: MatchParams, worker: Worker) -> None:
             rotations=own_rotations(params),
             seed=worker.seed,
         )
-    chosen = choose_candidates(found.pool, found.facts, candidate_settings(params))
-    save_picks(chosen.picks, worker.folder / PICKS)
+    settings = candidate_settings(params)
+    score_map = Image(data=found.score, grid=found.facts.score_grid, name=source.name)
+    chosen = choose_candidates(found.pool, found.facts, settings, score_map=score_map)
+    save_chosen(_with_strays(chosen, found, settings), image, worker.folder)
     _save(found, worker.folder, half=params.half_precision)
-    verdicts = {name: float(verdict.cut_off) for name, verdict in chosen.verdicts.items()}
-    write_text(worker.folder / THRESHOLD, json.dumps({"thresholds": verdicts}))
+
+
+def _with_strays(chosen: Chosen, found: TomogramMatch, settings: CandidateSettings) -> Chosen:
+    """Keep candidates that left their cones, as deleted picks."""
+    from dataclasses import replace
+
+    n = len(found.outside_cone)
+    if n == 0:
+        return chosen
+    plain = replace(settings, tophat=False, planarity=1.0)
+    strays = choose_candidates(found.outside_cone, found.facts, plain).picks
+    strays = delete(strays, np.ones(n, dtype=bool), reason="outside cone")
+    return replace(
+        chosen,
+        picks=concatenate([chosen.picks, strays]),
+        tested=np.concatenate([chosen.tested, np.zeros(n, dtype=bool)]),
+    )
 
 
 def collect(folder: Path, items: Sequence[Item], params: MatchParams) -> Outcome:
@@ -177,14 +193,26 @@ def _renamed(image: Image, name: str) -> Image:
     return image if image.name == name else replace(image, name=name)
 
 
-def _doubts(templates: Sequence[Template]) -> list[str]:
-    """What looks wrong about templates and masks."""
-    return [
-        f"the mask of {template.name} is not a ball, but it does not turn with the template; give "
-        "--non-spherical-mask"
-        for template in templates
-        if template.spherical_mask and not mask_is_ball(template.mask)
-    ]
+def _doubts(image: Image, templates: Sequence[Template]) -> list[str]:
+    """What looks wrong about templates, masks and tomogram."""
+    from cryopick.ops.template_map import contrast_and_pixel_warnings
+
+    lines: list[str] = []
+    pixel = image.grid.pixel_size_angstrom
+    for template in templates:
+        if template.spherical_mask and not mask_is_ball(template.mask):
+            lines.append(
+                f"the mask of {template.name} is not a ball, but it does not turn with the "
+                "template; give --non-spherical-mask"
+            )
+        # A template of quite another voxel size is meant to be resampled; one that is slightly off
+        # is a mistake.
+        ratio = template.pixel_size_angstrom / pixel
+        said = template.pixel_size_angstrom if abs(ratio - 1) < _SLIGHTLY else pixel
+        lines += contrast_and_pixel_warnings(
+            template.density, said, image.data, pixel, diameter_angstrom=template.diameter_angstrom
+        )
+    return lines
 
 
 def _save(found: TomogramMatch, folder: Path, *, half: bool) -> None:

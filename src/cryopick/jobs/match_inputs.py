@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,9 +43,14 @@ def tomogram_sources(params: MatchParams) -> list[TomogramSource]:
         raise InputError(
             f"match: expected one of {', '.join(given)}, got {' and '.join(named) or 'none'}"
         )
+    # Each program has its own usual endings; only what the user names replaces them.
+    endings: dict[str, Any] = {}
+    if params.volume_suffixes:
+        endings["volume_endings"] = params.volume_suffixes
     if params.relion_star is not None:
         return relion_sources(
             params.relion_star,
+            **endings,
             include=params.include,
             exclude=params.exclude,
             strip_prefixes=params.strip_prefixes,
@@ -55,6 +61,7 @@ def tomogram_sources(params: MatchParams) -> list[TomogramSource]:
     if params.aretomo_dir is not None:
         return aretomo_sources(
             params.aretomo_dir,
+            **endings,
             include=params.include,
             exclude=params.exclude,
             dose_per_tilt=params.dose_per_tilt,
@@ -65,6 +72,7 @@ def tomogram_sources(params: MatchParams) -> list[TomogramSource]:
     if params.warp is not None:
         return warp_sources(
             params.warp,
+            **endings,
             include=params.include,
             exclude=params.exclude,
             mrc_dir=params.mrc_dir,

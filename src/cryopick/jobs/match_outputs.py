@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from cryopick.io.picks.npz import load_picks
+from cryopick.jobs.chosen_outputs import collect_chosen
 from cryopick.jobs.image_inputs import open_single
-from cryopick.jobs.pick_outputs import PICKS, collect_picks
+from cryopick.jobs.pick_outputs import PICKS
 from cryopick.jobs.tomogram_hand_off import write_hand_off
 from cryopick.model import Grid, Picks, active, concatenate
 from cryopick.pick.matching.template import Template
@@ -47,12 +48,8 @@ def collect_match(
         for item in done
         if item.inputs["tilt_series_pixel_angstrom"] is not None
     }
-    outcome = collect_picks(
-        folder,
-        items,
-        thresholds=_thresholds(folder, done),
-        next_command=next_command,
-        tilt_series_pixel_angstrom=pixel,
+    outcome = collect_chosen(
+        folder, items, next_command=next_command, tilt_series_pixel_angstrom=pixel
     )
     parts = [load_picks(folder / "items" / item.id / PICKS) for item in done]
     picks = active(concatenate(parts)) if parts else Picks.empty(3)
@@ -84,20 +81,6 @@ def collect_match(
 def open_grid(item: Item) -> Grid:
     """Grid of an item's tomogram."""
     return open_single(item.inputs["path"], item.inputs["pixel_size_angstrom"]).grid
-
-
-def _thresholds(folder: Path, items: Sequence[Item]) -> dict[str, float]:
-    """Cut-off of each tomogram; of each template in it where there are several."""
-    found: dict[str, float] = {}
-    for item in items:
-        path = folder / "items" / item.id / "threshold.json"
-        values = json.loads(path.read_text("utf-8"))["thresholds"]
-        name = item.inputs["name"]
-        if len(values) == 1:
-            found[name] = next(iter(values.values()))
-        else:
-            found |= {f"{name}: {template}": value for template, value in values.items()}
-    return found
 
 
 def _notes(folder: Path, item: Item) -> list[str]:

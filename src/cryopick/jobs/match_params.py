@@ -93,6 +93,9 @@ class MatchParams(Params):
     false_positives: float | None = param(
         None, description="False picks to expect per tomogram; sets the cut-off", gt=0
     )
+    fdr: float | None = param(
+        None, description="Share of the picks that may be false; sets the cut-off", gt=0, lt=1
+    )
     cutoff: float | None = param(None, description="Lowest score, in the place of a chosen one")
     include: list[str] = param([], description="Only tomograms of such names (wildcards)")
     exclude: list[str] = param([], description="No tomograms of such names (wildcards)")
@@ -173,6 +176,11 @@ class MatchParams(Params):
     refine: bool = param(
         MatchSettings.refine, description="Refine position and orientation", advanced=True
     )
+    check_hand: bool = param(
+        MatchSettings.check_hand,
+        description="Score the best picks with the template's mirror image, too",
+        advanced=True,
+    )
     fill_gold: bool = param(
         MatchSettings.fill_gold, description="Find gold beads and leave them out", advanced=True
     )
@@ -215,7 +223,22 @@ class MatchParams(Params):
         gt=0,
         advanced=True,
     )
+    border_angstrom: float | None = param(
+        None,
+        description="Picks nearer to a face of the tomogram are deleted; half the diameter where not given",
+        unit="Å",
+        ge=0,
+        advanced=True,
+    )
+    tophat: bool = param(False, description="Only sharp peaks of the score map", advanced=True)
     mrc_dir: str | None = param(None, description="Folder of the tomograms", advanced=True)
+    volume_suffixes: list[str] = param(
+        [],
+        description="What file names of tomograms have after the name, with --relion-star, "
+        "--aretomo-dir or --warp-xml",
+        flag="--volume-suffix",
+        advanced=True,
+    )
     mask_dir: str | None = param(
         None, description="Folder with one tomogram mask each", advanced=True
     )

@@ -24,6 +24,7 @@ REASONS = (
     "not prominent",
     "membrane",
     "other template",
+    "outside cone",
 )
 
 _TEXT = ("image", "label", "source", "state", "reason", "group")

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick.errors import InputError
+from cryopick.geometry.rotation import rotate
 from cryopick.model import Grid, Image
+from cryopick.pick.matching.hands import HandComparison
 from cryopick.pick.matching.imaging import Imaging
 from cryopick.pick.matching.one_template import TemplateRun, TemplateSearch
 from cryopick.pick.matching.pool import Pool
@@ -36,6 +38,8 @@ class TomogramMatch:
     ----------
     pool
         Candidates, the best first within each template.
+    outside_cone
+        Candidates whose orientation left its cone while it was refined.
     facts
         How the search was done, and its statistics.
     score, rotation
@@ -47,17 +51,21 @@ class TomogramMatch:
         One list ``(m, 4)`` for each template.
     beads
         How many gold beads were filled.
+    hands
+        How each template and its mirror image fit the best candidates; empty where not asked for.
     sentences
         What a user should know: engine, energies, steps.
     """
 
     pool: Pool
+    outside_cone: Pool
     facts: SearchFacts
     score: NDArray[np.float32]
     rotation: NDArray[np.int32]
     template: NDArray[np.int16] | None
     rotations: Sequence[NDArray[np.float64]]
     beads: int
+    hands: Sequence[HandComparison]
     sentences: Sequence[str]
 
 
@@ -115,7 +123,13 @@ def match_tomogram(
         search.run(template, index=index, means=_share(means, index, len(templates)))
         for index, template in enumerate(templates)
     ]
-    return _joined(image, templates, runs, prepared)
+    hands: list[HandComparison] = []
+    if settings.check_hand:
+        hands = [
+            search.hands(template, run.pool, means=means)
+            for template, run in zip(templates, runs, strict=True)
+        ]
+    return _joined(image, templates, runs, prepared, cones=search.cones, hands=hands)
 
 
 def _prepared(
@@ -162,7 +176,13 @@ def _share(means: Means, index: int, count: int) -> Means:
 
 
 def _joined(
-    image: Image, templates: Sequence[Template], runs: Sequence[TemplateRun], prepared: Prepared
+    image: Image,
+    templates: Sequence[Template],
+    runs: Sequence[TemplateRun],
+    prepared: Prepared,
+    *,
+    cones: Cones | None,
+    hands: Sequence[HandComparison],
 ) -> TomogramMatch:
     score = np.array(runs[0].score)
     rotation = np.array(runs[0].result.rotation)
@@ -194,8 +214,17 @@ def _joined(
     sentences = [line for run in runs for line in run.plan.sentences]
     if prepared.beads:
         sentences.append(f"{prepared.beads} gold beads were filled and left out of the search")
+    for template, hand in zip(templates, hands, strict=False):
+        sentences.append(
+            f"hand of {template.name}: {hand.verdict} (scores {hand.difference:+.3f} against the "
+            f"mirror image, {hand.standard_errors:+.1f} standard errors)"
+        )
+    pool = Pool.joined([run.pool for run in runs])
+    inside = _inside_cones(pool, prepared.screen_grid, cones)
     return TomogramMatch(
-        pool=Pool.joined([run.pool for run in runs]),
+        pool=pool[inside],
+        outside_cone=pool[~inside],
+        hands=hands,
         facts=facts,
         score=score,
         rotation=rotation,
@@ -204,3 +233,15 @@ def _joined(
         beads=prepared.beads,
         sentences=sentences,
     )
+
+
+def _inside_cones(pool: Pool, grid: Grid, cones: Cones | None) -> NDArray[np.bool_]:
+    """Which candidates keep to the cones of the voxels they ended at."""
+    if cones is None or len(pool) == 0:
+        return np.ones(len(pool), dtype=bool)
+    place = np.rint(grid.to_px(pool.position_angstrom)).astype(np.int64)[:, ::-1]
+    place = np.clip(place, 0, np.asarray(grid.shape) - 1)
+    nearest = cones.nearest[tuple(place.T)]
+    towards = rotate(pool.orientation, [0.0, 0.0, 1.0])
+    cosine = np.sum(towards * cones.axis[nearest], axis=1)
+    return (nearest >= 0) & (cosine >= np.cos(np.deg2rad(cones.half_angle_deg)) - 1e-9)

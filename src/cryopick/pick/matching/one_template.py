@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cryopick.pick.matching.bank import build_bank
 from cryopick.pick.matching.engine import Plan, plan_search, spherical_hull
 from cryopick.pick.matching.exact import search_exact
+from cryopick.pick.matching.hands import HandComparison, compare_hands
 from cryopick.pick.matching.imaging import Imaging
 from cryopick.pick.matching.local_deviation import local_deviation
 from cryopick.pick.matching.noise_template import (
@@ -43,6 +44,8 @@ _NOISE_FRACTION = 0.1
 # Components of the bank that only proposes orientations, where the exact engine searched.
 _SEED_RANK = 256
 _SEED_STEP_DEG = 14.0
+# Candidates that the hands are compared on.
+_HANDS = 40
 # How far a refined centre may move, in voxels of the search.
 _SHIFT_SCREEN_PX = 1.5
 
@@ -126,6 +129,19 @@ class TemplateSearch:
         if self.settings.refine and len(pool) > 0:
             pool, sigma = self._refined(pool, plan, template, means=refining)
         return TemplateRun(pool=pool, plan=plan, result=result, score=score, sigma_refined=sigma)
+
+    def hands(self, template: Template, pool: Pool, *, means: Means) -> HandComparison:
+        """Compare a template with its mirror image at the best candidates."""
+        grid = self.prepared.fine_grid
+        fine = scaled_template(template, grid.pixel_size_angstrom)
+        best = np.argsort(-pool.final_score, kind="stable")[:_HANDS]
+        return compare_hands(
+            self.prepared.fine,
+            grid.to_px(pool.position_angstrom[best]),
+            template=fine,
+            weight=self._weight(fine),
+            means=replace(means, checkpoints=None, progress=lambda _: None),
+        )
 
     def _voxels(self) -> int:
         if self.region is None:

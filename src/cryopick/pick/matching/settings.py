@@ -66,6 +66,8 @@ class MatchSettings:
         Refine position and orientation of the pool at the fine voxel.
     min_distance_angstrom
         Between two maxima of the pool; None: half the diameter.
+    check_hand
+        Also score the best candidates with the template's mirror image.
     gold_contrast
         Contrast of gold beads in the tomogram.
     """
@@ -86,6 +88,7 @@ class MatchSettings:
     seeds: int = 2
     refine: bool = True
     min_distance_angstrom: float | None = None
+    check_hand: bool = False
     gold_contrast: Literal["dark", "bright"] = "dark"
 
     def __post_init__(self) -> None:
