@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from cryopick.pick.matching.roc import EstimatedCurve, estimate_curve
+from cryopick.pick.matching.groups import two_groups
+from cryopick.pick.matching.roc import EstimatedCurve, curve_of_groups, estimate_curve
 from cryopick.pick.matching.score_model import fit_scores
 from score_sets import NOISES, labelled_scores, noise_scores
 
@@ -67,3 +68,15 @@ def test_a_rectangle_by_hand():
 def test_without_particles_there_is_no_curve():
     model = fit_scores(noise_scores("gaussian", 2000, np.random.default_rng(0)))
     assert estimate_curve(model, highest=9.0) is None
+
+
+def test_look_alikes_count_as_false():
+    rng = np.random.default_rng(12)
+    score, real = labelled_scores("gaussian", background=3000, particles=100, mean=12.0, rng=rng)
+    score = np.r_[score, rng.normal(7.0, 0.6, 150)]
+    groups = two_groups(score[score > 6.0])
+    curve = curve_of_groups(groups, fit_scores(score).background, highest=float(score.max()))
+    assert curve.particles == pytest.approx(real.sum(), rel=0.05)
+    low, high = curve.at(6.5)[0], curve.at(9.5)[0]
+    assert low == pytest.approx((score[:-150][real] >= 6.5).sum() / (score >= 6.5).sum(), abs=0.1)
+    assert high > 0.98

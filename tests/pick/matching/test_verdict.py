@@ -110,3 +110,30 @@ def test_better_scores_are_stronger_evidence(scores):
         evidence = verdict.log_expected(score, gaussian=gaussian)
         assert (np.diff(evidence) < 0).all()
         assert np.isfinite(evidence).all()
+
+
+def with_look_alikes():
+    rng = np.random.default_rng(4)
+    score, real = labelled_scores(
+        "gaussian", background=3000, particles=100, mean=12.0, sd=0.5, rng=rng
+    )
+    return np.r_[score, rng.normal(7.0, 0.6, 150)], np.r_[real, np.zeros(150, bool)]
+
+
+def test_look_alikes_are_left_out_and_the_user_is_told():
+    score, real = with_look_alikes()
+    verdict = reach_verdict(score, RIBOSOME, CandidateSettings())
+    assert verdict.rule == "upper group"
+    np.testing.assert_array_equal(score >= verdict.cut_off, real)
+    assert "about 15" in verdict.note
+    assert "--fdr 0.05 takes both" in verdict.note
+    precision, recall = verdict.curve.at(verdict.cut_off)
+    assert min(precision, recall) > 0.97
+
+
+@pytest.mark.parametrize("rule", [{"fdr": 0.05}, {"cutoff": 5.5}, {"false_positives": 1.0}])
+def test_a_rule_that_was_given_takes_look_alikes_too(rule):
+    score, _ = with_look_alikes()
+    verdict = reach_verdict(score, RIBOSOME, CandidateSettings(**rule))
+    assert 240 <= (score >= verdict.cut_off).sum() < 290
+    assert verdict.note == ""

@@ -16,7 +16,8 @@ class CandidateSettings:
 
     At most one of ``cutoff``, ``false_positives`` and ``fdr`` is given. With none of them the
     cut-off is that of the best estimated F1, or the one that lets no more than 5 % of background
-    through (`DEFAULT_FDR`), if that is higher. The shape of the background is taken from the
+    through (`DEFAULT_FDR`), if that is higher; and where the scores above it fall into two groups
+    that are clearly apart, only the upper one is taken. The shape of the background is taken from the
     scores themselves, so that the rule holds where the noise of the tomogram is not Gaussian, and
     an empty tomogram stays empty.
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cryopick.pick.matching.groups import Groups
 from cryopick.pick.matching.score_model import ScoreModel
+from cryopick.pick.matching.statistics import BackgroundTail
 
 _POINTS = 200
 # Between well-separated groups F1 is flat: faint particles are rather taken than lost.
@@ -114,4 +116,27 @@ def estimate_curve(model: ScoreModel, *, highest: float) -> EstimatedCurve | Non
         true_positives=particles.expected(cut_off),
         false_positives=model.background.expected(cut_off),
         particles=particles.number,
+    )
+
+
+def curve_of_groups(
+    groups: Groups, background: BackgroundTail, *, highest: float
+) -> EstimatedCurve:
+    """The same, where look-alikes count as false: the upper group alone are particles.
+
+    Parameters
+    ----------
+    groups
+        Look-alikes and particles.
+    background
+        Below both.
+    highest
+        Last cut-off of the curve.
+    """
+    cut_off = np.linspace(background.start, max(highest, background.start + 1e-9), _POINTS)
+    return EstimatedCurve(
+        cut_off=cut_off,
+        true_positives=groups.upper.expected(cut_off),
+        false_positives=background.expected(cut_off) + groups.lower.expected(cut_off),
+        particles=groups.upper.number,
     )

@@ -14,11 +14,12 @@ from cryopick.pick.matching.cut_off import (
     false_discovery_rates,
     gaussian_cut_off,
 )
-from cryopick.pick.matching.roc import EstimatedCurve, estimate_curve
+from cryopick.pick.matching.groups import two_groups
+from cryopick.pick.matching.roc import EstimatedCurve, curve_of_groups, estimate_curve
 from cryopick.pick.matching.score_model import ScoreModel, fit_scores
 from cryopick.pick.matching.search_facts import TemplateFacts
 
-Rule = Literal["manual", "gaussian", "false discovery rate", "best F1"]
+Rule = Literal["manual", "gaussian", "false discovery rate", "best F1", "upper group"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,9 +35,9 @@ class Verdict:
     rule
         ``manual``; ``gaussian``: from the spread of all scores and the number of tests; ``false
         discovery rate``: from the tail of the background; ``best F1``: between background and
-        particles, where that is higher.
+        particles, where that is higher; ``upper group``: between look-alikes and particles.
     note
-        Why it is another rule than the one asked for; empty where it is not.
+        What the user should know of the rule; empty where it is the one asked for.
     model
         Background and particles; None: too few candidates to tell.
     curve
@@ -140,6 +141,16 @@ def reach_verdict(
     highest = float(score.max()) if len(score) else 0.0
     curve = None if model is None else estimate_curve(model, highest=highest)
     cut_off, rule, note = _cut_off(score, template, settings, model, curve)
+    if rule in ("false discovery rate", "best F1") and settings.fdr is None and model is not None:
+        groups = two_groups(score[score >= cut_off])
+        if groups is not None:
+            cut_off, rule = groups.valley, "upper group"
+            curve = curve_of_groups(groups, model.background, highest=highest)
+            note = (
+                f"{template.name}: the scores above the background fall into two groups; the "
+                f"lower one (about {groups.lower.number:.0f}) is left out as look-alikes; "
+                f"--fdr {DEFAULT_FDR:g} takes both"
+            )
     return Verdict(
         template=template, cut_off=cut_off, rule=rule, note=note, model=model, curve=curve
     )
