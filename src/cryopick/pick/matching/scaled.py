@@ -33,12 +33,9 @@ def scaled_template(template: Template, pixel_size_angstrom: float) -> Template:
     if abs(ratio - 1) < 1e-6:
         return template
     box = 2 * math.ceil(template.box_px / ratio / 2)
-    mask = np.clip(_sampled(template.mask, ratio, box), 0, 1)
-    # Interpolation rings at the rim of a mask; what is left of it there would widen the mask.
-    mask[mask < 1e-3] = 0
     return Template(
         density=_sampled(template.density, ratio, box),
-        mask=mask,
+        mask=_sampled_mask(template.mask, ratio, box),
         pixel_size_angstrom=pixel_size_angstrom,
         name=template.name,
         diameter_angstrom=template.diameter_angstrom,
@@ -67,3 +64,19 @@ def _sampled(volume: NDArray[np.float32], ratio: float, box_px: int) -> NDArray[
     return rotate_volume(
         values.astype(np.float32), identity, box_px=box_px, oversampling=ratio * _OVERSAMPLING
     )[0]
+
+
+def _sampled_mask(mask: NDArray[np.float32], ratio: float, box_px: int) -> NDArray[np.float32]:
+    """Mean under a triangle two new voxels wide; outside its box a mask is 0.
+
+    A sharp cut-off in Fourier space would ring, and a ring around a mask widens every patch.
+    """
+    n, width = len(mask), max(ratio, 1.0)
+    place = (np.arange(box_px) - box_px // 2) * ratio + n // 2
+    first, end = math.floor(place[0] - width), math.ceil(place[-1] + width) + 1
+    voxel = np.arange(min(first, 0), max(end, n))
+    share = np.clip(1 - np.abs(voxel - place[:, None]) / width, 0, None)
+    share /= share.sum(axis=1, keepdims=True)
+    inside = share[:, (voxel >= 0) & (voxel < n)]
+    values = np.einsum("ai,bj,ck,ijk->abc", inside, inside, inside, mask, optimize=True)
+    return np.clip(values, 0, 1).astype(np.float32)
