@@ -95,7 +95,7 @@ def choose_candidates(
     picks = _as_picks(pool, facts, settings)
     for index in range(len(facts.templates)):
         picks = _without_misplaced(picks, pool, facts, settings, index=index, mask=mask)
-    picks = _without_false_hits(picks, facts, settings, score_map=score_map, tomogram=tomogram)
+    # The statistics see all that lies in the right place: the tests below would bend the tail.
     tested = _alive(picks)
     verdicts: dict[str, Verdict] = {}
     for index, template in enumerate(facts.templates):
@@ -105,6 +105,9 @@ def choose_candidates(
         low = of_it & (pool.final_score < verdict.cut_off)
         picks = delete(picks, low, reason="below threshold")
     picks = _with_statistics(picks, pool, facts, verdicts, tested)
+    picks = _without_false_hits(
+        picks, facts, settings, tested=tested, score_map=score_map, tomogram=tomogram
+    )
     evidence = _evidence(pool, facts, verdicts)
     if len(facts.templates) > 1:
         lost = _lost(picks, pool, facts, settings, evidence)
@@ -200,35 +203,37 @@ def _without_false_hits(
     facts: SearchFacts,
     settings: CandidateSettings,
     *,
+    tested: NDArray[np.bool_],
     score_map: Image | None,
     tomogram: Image | None,
 ) -> Picks:
-    """Delete what is no sharp peak, does not stand out, or lies on a sheet."""
-    label = np.asarray(picks.label)
+    """Delete what is no sharp peak, does not stand out of its neighbours, or lies on a sheet."""
+    position, score = picks.position_angstrom, np.asarray(picks.score)
+    dull, blunt, on_sheet = np.zeros((3, len(picks)), dtype=bool)
     if settings.tophat and score_map is not None:
+        rows = np.flatnonzero(_alive(picks))
         on_peak, _ = sharp(
-            picks.position_angstrom,
+            position[rows],
             score_map.data,
             score_map.grid,
             connectivity=settings.tophat_connectivity,
             bins=settings.tophat_bins,
         )
-        picks = delete(picks, ~on_peak, reason="not sharp")
+        blunt[rows[~on_peak]] = True
     for template in facts.templates:
+        of_it = np.asarray(picks.label) == template.name
         diameter = settings.diameter_for(template.diameter_angstrom)
-        rows = np.flatnonzero((label == template.name) & _alive(picks))
-        dull = np.zeros(len(picks), dtype=bool)
         if settings.prominence > 0:
-            position, score = picks.position_angstrom[rows], np.asarray(picks.score)[rows]
-            height = prominence(position, score, diameter_angstrom=diameter)
-            dull[rows] = height < settings.prominence
-        picks = delete(picks, dull, reason="not prominent")
+            rows = np.flatnonzero(of_it & tested)
+            height = prominence(position[rows], score[rows], diameter_angstrom=diameter)
+            dull[rows[height < settings.prominence]] = True
         if settings.planarity < 1 and tomogram is not None:
-            on_sheet = np.zeros(len(picks), dtype=bool)
-            flat = planarity(picks.position_angstrom[rows], tomogram, diameter_angstrom=diameter)
-            on_sheet[rows] = flat > settings.planarity
-            picks = delete(picks, on_sheet, reason="membrane")
-    return picks
+            rows = np.flatnonzero(of_it & _alive(picks))
+            flat = planarity(position[rows], tomogram, diameter_angstrom=diameter)
+            on_sheet[rows[flat > settings.planarity]] = True
+    picks = delete(picks, blunt, reason="not sharp")
+    picks = delete(picks, dull, reason="not prominent")
+    return delete(picks, on_sheet, reason="membrane")
 
 
 def _with_statistics(
