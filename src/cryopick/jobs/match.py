@@ -20,6 +20,7 @@ from cryopick.io.tomogram_sources.source import TomogramSource
 from cryopick.jobs.chosen_outputs import save_chosen
 from cryopick.jobs.image_inputs import item_id, open_single
 from cryopick.jobs.match_cones import cones_of
+from cryopick.jobs.match_conflicts import check_options, check_source
 from cryopick.jobs.match_cost import item_cost
 from cryopick.jobs.match_inputs import (
     imaging_of,
@@ -53,6 +54,7 @@ _SLIGHTLY = 0.05
 
 def plan(params: MatchParams) -> list[Item]:
     """One item per tomogram."""
+    check_options(params)
     settings = settings_of(params)
     candidate_settings(params)
     templates = load_templates(params)
@@ -63,6 +65,7 @@ def plan(params: MatchParams) -> list[Item]:
         image = open_single(source.path, source.pixel_size_angstrom)
         if image.ndim != 3:
             raise InputError(f"{source.path}: is an image; match searches tomograms")
+        check_source(source, image, params)
         imaging = imaging_of(source, params)
         items.append(
             Item(

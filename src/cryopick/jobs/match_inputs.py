@@ -26,8 +26,11 @@ from cryopick.pick.matching.template import Template
 # A soft ball around the particle, where no mask is given.
 _BALL_RADIUS = 1.15
 _BALL_SOFT_PX = 1.5
-# How far a mask may be from a ball of the same content before it counts as another shape.
-_NOT_A_BALL = 0.1
+# A mask that is wider along one axis, off the centre, or uneven within shells is no ball; the
+# voxels of a small hard ball are uneven, too.
+_UNEVEN = 0.1
+_OFF_CENTRE_PX = 0.5
+_NOT_A_BALL = 0.35
 
 
 def tomogram_sources(params: MatchParams) -> list[TomogramSource]:
@@ -188,39 +191,60 @@ def region_of(
     """What `match_tomogram` asks for: the voxels of a grid to search."""
     from cryopick.pick.matching.regions import searched_region
 
-    path = Path(params.tomogram_mask) if params.tomogram_mask else source.mask
-    mask, mask_grid = None, None
+    path = mask_path(source, params)
+    mask, grid_of_mask = None, None
     if path is not None:
-        mask, mask_grid = tomogram_mask(path, image)
+        mask, grid_of_mask = tomogram_mask(path, image)
     ranges = (params.search_x, params.search_y, params.search_z)
 
     def region(grid: Grid) -> NDArray[np.bool_] | None:
         return searched_region(
-            grid, tomogram=image.grid, mask=mask, mask_grid=mask_grid, ranges_px=ranges
+            grid, tomogram=image.grid, mask=mask, mask_grid=grid_of_mask, ranges_px=ranges
         )
 
     return region
 
 
+def mask_path(source: TomogramSource, params: MatchParams) -> Path | None:
+    """The mask of a tomogram: the one for all, or its own."""
+    return Path(params.tomogram_mask) if params.tomogram_mask else source.mask
+
+
 def tomogram_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], Grid]:
     """Read the mask of a tomogram: of its shape, or of another binning of it."""
+    grid = mask_grid(path, image)
+    values = np.asarray(_mask_volume(path).data[...])
+    if values.dtype == np.int8 and values.min() < 0:
+        # Bytes without a sign that were written as if they had one: 255 reads as -1; or 128 was
+        # taken off, so that 0 and 1 read as -128 and -127.
+        if values.max() <= -127:
+            values = values.astype(np.int16) + 128
+        elif values.max() <= 0:
+            values = values.view(np.uint8)
+    return values > 0, grid
+
+
+def mask_grid(path: Path, image: Image) -> Grid:
+    """Where the voxels of a tomogram's mask lie; its pixels are not read."""
+    opened = _mask_volume(path)
+    if opened.grid.shape == image.grid.shape:
+        return image.grid
+    ratio = np.divide(image.grid.shape, opened.grid.shape)
+    if np.ptp(ratio) > 0.05 * ratio.mean():
+        sizes = (" x ".join(map(str, grid.size_px)) for grid in (opened.grid, image.grid))
+        raise InputError(
+            f"{path}: has {next(sizes)} voxels, its tomogram {next(sizes)}; make a mask of the "
+            "same field"
+        )
+    pixel = image.grid.pixel_size_angstrom * float(ratio.mean())
+    return replace(opened.grid, pixel_size_angstrom=pixel)
+
+
+def _mask_volume(path: Path) -> Image:
     opened = open_image(path, pixel_size_angstrom=None)
     if not isinstance(opened, Image) or opened.ndim != 3:
         raise InputError(f"{path}: is not a volume, as a tomogram mask must be")
-    values = np.asarray(opened.data[...])
-    # Of int8 masks that were saved as unsigned ones, -128 is 0 and -127 is 1.
-    if values.dtype == np.int8 and values.min() == -128 and values.max() <= -127:
-        values = values.astype(np.int16) + 128
-    if opened.grid.shape == image.grid.shape:
-        return values > 0, image.grid
-    ratio = np.divide(image.grid.shape, opened.grid.shape)
-    if np.ptp(ratio) > 0.05 * ratio.mean():
-        raise InputError(
-            f"{path}: has {opened.grid.shape} voxels (z y x), its tomogram {image.grid.shape}; "
-            "make a mask of the same field"
-        )
-    pixel = image.grid.pixel_size_angstrom * float(ratio.mean())
-    return values > 0, replace(opened.grid, pixel_size_angstrom=pixel)
+    return opened
 
 
 def _optics(known: Optics | None, params: MatchParams) -> Optics:
@@ -287,12 +311,22 @@ def mask_is_ball(mask: NDArray[np.float32]) -> bool:
     >>> mask_is_ball(ball), mask_is_ball(rod)
     (True, False)
     """
-    radius = _radius(mask.shape)
-    shell = np.rint(radius).astype(int).ravel()
+    weight = mask.astype(np.float64)
+    total = max(float(weight.sum()), 1e-9)
+    axes = np.ogrid[tuple(slice(-(n // 2), n - n // 2) for n in mask.shape)]
+    middle = [float((weight * axis).sum()) / total for axis in axes]
+    moment = [
+        [float((weight * a * b).sum()) / total - m * k for b, k in zip(axes, middle, strict=True)]
+        for a, m in zip(axes, middle, strict=True)
+    ]
+    width = np.linalg.eigvalsh(np.array(moment))
+    if np.abs(middle).max() > _OFF_CENTRE_PX or np.ptp(width) > _UNEVEN * width.mean():
+        return False
+    # A cube is as wide along all axes: what differs within a shell of one radius.
+    shell = np.rint(_radius(mask.shape)).astype(int).ravel()
     count = np.bincount(shell)
-    mean = np.bincount(shell, mask.ravel().astype(np.float64)) / np.maximum(count, 1)
-    spread = np.abs(mask.ravel() - mean[shell]).sum() / max(float(mask.sum()), 1e-9)
-    return bool(spread < _NOT_A_BALL)
+    mean = np.bincount(shell, weight.ravel()) / np.maximum(count, 1)
+    return bool(np.abs(weight.ravel() - mean[shell]).sum() / total < _NOT_A_BALL)
 
 
 def _ball(shape: tuple[int, ...], diameter_px: float) -> NDArray[np.float32]:

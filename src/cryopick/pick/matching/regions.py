@@ -43,15 +43,11 @@ def searched_region(
     region = None
     if mask is not None:
         region = on_grid(mask, mask_grid or tomogram, grid)
+    check_ranges(tomogram, ranges_px)
     for axis, limits in enumerate(ranges_px):
         if limits is None:
             continue
         first, end = limits
-        if not 0 <= first < end <= tomogram.size_px[axis]:
-            raise InputError(
-                f"--search-{'xyz'[axis]} {first} {end}: expected a range within 0 to "
-                f"{tomogram.size_px[axis]}"
-            )
         place = np.arange(grid.size_px[axis]) * grid.pixel_size_angstrom
         place += grid.origin_angstrom[axis] - tomogram.origin_angstrom[axis]
         px = place / tomogram.pixel_size_angstrom
@@ -64,6 +60,23 @@ def searched_region(
     if region is not None and not region.any():
         raise InputError("search region: holds no voxel; widen the mask or the ranges")
     return region
+
+
+def check_ranges(tomogram: Grid, ranges_px: tuple[tuple[int, int] | None, ...]) -> None:
+    """Refuse ranges along x, y and z that are empty or leave the tomogram.
+
+    Examples
+    --------
+    >>> check_ranges(Grid(shape=(4, 4, 4), pixel_size_angstrom=10.0), (None, (0, 5), None))
+    Traceback (most recent call last):
+    cryopick.errors.InputError: --search-y 0 5: expected a range within 0 to 4
+    """
+    for axis, limits in enumerate(ranges_px):
+        if limits is not None and not 0 <= limits[0] < limits[1] <= tomogram.size_px[axis]:
+            raise InputError(
+                f"--search-{'xyz'[axis]} {limits[0]} {limits[1]}: expected a range within 0 to "
+                f"{tomogram.size_px[axis]}"
+            )
 
 
 def cones_around(
