@@ -33,6 +33,24 @@ JOBS: dict[str, tuple[str, str]] = {
         "Bin or Fourier-crop images and volumes to another pixel size",
     ),
     "filter": ("cryopick.jobs.filter", "Band-pass, blur or locally normalise images and volumes"),
+    "template": (
+        "cryopick.jobs.template",
+        "Make templates from maps, or from an average of own picks",
+    ),
+    "mask sphere": ("cryopick.jobs.mask_sphere", "Make a spherical mask with a soft edge"),
+    "mask ellipsoid": (
+        "cryopick.jobs.mask_ellipsoid",
+        "Make an ellipsoidal mask with a soft edge",
+    ),
+    "mask cylinder": (
+        "cryopick.jobs.mask_cylinder",
+        "Make a cylindrical mask along z with a soft edge",
+    ),
+    "mask tight": ("cryopick.jobs.mask_tight", "Make a soft mask that follows a map"),
+    "mask slab": (
+        "cryopick.jobs.mask_slab",
+        "Find top and bottom of the ice in tomograms, and mask what lies between",
+    ),
     "simulate micrographs": (
         "cryopick.jobs.simulate_micrographs",
         "Make realistic micrographs with known truth",

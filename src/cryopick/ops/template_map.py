@@ -315,7 +315,8 @@ class _Sampling:
         here = np.arange(n) - n // 2
         # The period is odd and so long that nothing wraps round onto the template.
         blur = 2 * self.low_pass_angstrom / self.pixel_size_angstrom
-        period = 2 * math.ceil(np.abs(place).max() / 2 + n / 4 + blur) + n
+        reach = (box // 2 + 1) * ratio + abs(centre) / self.pixel_size_angstrom
+        period = 2 * math.ceil(reach / 2 + n / 4 + blur) + n
         period += 1 - period % 2
         highest = min((period - 1) // 2, math.floor(period / (2 * ratio) + 1e-9))
         wave = np.arange(-highest, highest + 1)

@@ -1,0 +1,112 @@
+"""``cryopick mask ellipsoid``: a soft ellipsoid with axes along x, y and z."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryopick.errors import InputError
+from cryopick.jobs.mask_outputs import (
+    box_and_pixel,
+    collect_mask,
+    length_px,
+    mask_item,
+    write_mask,
+)
+from cryopick.ops.masks import ellipsoid_mask
+from cryopick.run.job import Item, Job, Outcome, Params, Worker, param
+
+
+class MaskEllipsoidParams(Params):
+    """Parameters of ``mask ellipsoid``."""
+
+    box_px: int | None = param(
+        None,
+        description="Edge of the box; that of --like where not given",
+        unit="px",
+        ge=4,
+        le=2000,
+    )
+    like: str | None = param(
+        None, description="Template that the mask is for: gives box and pixel size"
+    )
+    pixel_size_angstrom: float | None = param(
+        None, description="Pixel size of the mask; needed for lengths in Å", unit="Å", gt=0
+    )
+    radii_angstrom: tuple[float, float, float] | None = param(
+        None, description="Radii along x, y and z", unit="Å"
+    )
+    radii_px: tuple[float, float, float] | None = param(
+        None, description="The same in pixels", unit="px", flag="--radii-px"
+    )
+    soft_edge_angstrom: float | None = param(
+        None,
+        description="Standard deviation of the Gaussian edge outside of it; 1 px where not given",
+        unit="Å",
+        ge=0,
+    )
+    soft_edge_px: float | None = param(
+        None, description="The same in pixels", unit="px", ge=0, flag="--soft-edge-px"
+    )
+
+
+def plan(params: MaskEllipsoidParams) -> list[Item]:
+    """One item: the mask, all lengths in pixels."""
+    box, pixel = box_and_pixel(params.box_px, params.pixel_size_angstrom, params.like)
+    return mask_item(
+        box,
+        pixel_size_angstrom=pixel,
+        radii_px=_radii_px(params, pixel),
+        soft_px=length_px(
+            "soft-edge",
+            params.soft_edge_angstrom,
+            params.soft_edge_px,
+            pixel_size_angstrom=pixel,
+            default_px=1.0,
+        ),
+    )
+
+
+def work(item: Item, params: MaskEllipsoidParams, worker: Worker) -> None:
+    """Make the mask."""
+    del params  # plan has turned them into pixels
+    given = item.inputs
+    mask = ellipsoid_mask(
+        given["box_px"], radii_px=_three(given["radii_px"]), soft_px=given["soft_px"]
+    )
+    facts = {name: given[name] for name in ("radii_px", "soft_px")}
+    write_mask(worker.folder, mask, given["pixel_size_angstrom"], facts=facts)
+
+
+def collect(folder: Path, items: Sequence[Item], params: MaskEllipsoidParams) -> Outcome:
+    """Show the mask."""
+    del params
+    return collect_mask(folder, items, what="ellipsoid")
+
+
+def _radii_px(params: MaskEllipsoidParams, pixel: float | None) -> list[float]:
+    if params.radii_angstrom is None and params.radii_px is None:
+        raise InputError("--radii: is missing; give three radii in Å, or in px with --radii-px")
+    in_angstrom = params.radii_angstrom or (None, None, None)
+    in_px = params.radii_px or (None, None, None)
+    return [
+        length_px("radii", angstrom, px, pixel_size_angstrom=pixel)
+        for angstrom, px in zip(in_angstrom, in_px, strict=True)
+    ]
+
+
+def _three(radii: Sequence[float]) -> tuple[float, float, float]:
+    x, y, z = radii
+    return x, y, z
+
+
+JOB = Job(
+    name="mask ellipsoid",
+    title="Make an ellipsoidal mask with a soft edge",
+    params=MaskEllipsoidParams,
+    plan=plan,
+    work=work,
+    collect=collect,
+    example="cryopick mask ellipsoid --box 64 --radii-px 20 16 12 -o mask",
+    uses_gpu=False,
+)
