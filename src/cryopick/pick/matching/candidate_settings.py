@@ -43,9 +43,12 @@ class CandidateSettings:
         See `cryopick.pick.matching.tophat.sharp`.
     prominence
         Least height above neighbouring candidates, in robust standard deviations of theirs; 0:
-        any.
+        any. On simulated tomograms 3 cost no particle, and spared no false pick that the cut-off
+        had let through: off unless asked for.
     planarity
-        Most that the surroundings of a pick may look like one flat sheet, from 0 to 1; 1: any.
+        Most that the surroundings of a pick may look like one flat sheet, from 0 to 1; 1: any. On
+        simulated tomograms 0.8 cost at most 1 % of the particles and a third of the places on
+        membranes. What sits on a membrane is lost with it: off unless asked for.
     """
 
     particle_diameter_angstrom: float | None = None
