@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick.io.images import image_name, write_mrc
+from cryopick.io.images import image_name, open_image, write_mrc
 from cryopick.io.picks.npz import load_picks, save_picks
 from cryopick.jobs.simulated_tilts import write_tilt_files
 from cryopick.model import Defocus, Grid, Picks, concatenate
@@ -31,6 +31,8 @@ DEFOCUS_UM = 3.0
 _MASK_ROOM_PX, _SOFT_PX = 1.0, 1.5
 # From atoms to a map as the others are: some 10 Å of blur.
 _ATOMS_PIXEL_ANGSTROM, _ATOMS_SIGMA_ANGSTROM = 5.0, 4.0
+# Less dense than this share of the densest voxel is no part of a particle.
+_DENSE = 0.1
 
 FILES = {
     "80S ribosome": "polnet_10A/6qzp_10A.mrc.gz",
@@ -57,6 +59,8 @@ class Recipe:
         How many.
     ice_angstrom
         Thickness.
+    exposure_e_per_a2
+        Total exposure: the fewer electrons, the more noise.
     seed
         Of the simulation.
     """
@@ -67,6 +71,7 @@ class Recipe:
     gold_beads: int
     vesicles: int
     ice_angstrom: float
+    exposure_e_per_a2: float = 120.0
     seed: int
 
 
@@ -105,23 +110,49 @@ class Scene:
 
 
 def map_files(structures: Path, folder: Path) -> dict[str, Path]:
-    """The map of each species, named after it; atoms are made into a map in ``folder``."""
+    """Write the map of each species to ``folder``, its centre of mass on voxel ``N // 2``.
+
+    A symmetric particle has many poses that look the same. Only about its own centre do they also
+    have the same position; some of the maps are half a voxel off.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, Path] = {}
     for name, file in FILES.items():
+        found[name] = folder / f"{name.replace(' ', '_')}.mrc"
+        if found[name].is_file():
+            continue
         source = structures / file
         if source.name.endswith(".pdb.gz"):
-            path = folder / f"{name.replace(' ', '_')}.mrc"
-            if not path.is_file():
-                density = density_of(
-                    *read_atoms(source),
-                    pixel_size_angstrom=_ATOMS_PIXEL_ANGSTROM,
-                    sigma_angstrom=_ATOMS_SIGMA_ANGSTROM,
-                )
-                write_mrc(path, density, _ATOMS_PIXEL_ANGSTROM)
-            source = path
-        found[name] = source
+            pixel = _ATOMS_PIXEL_ANGSTROM
+            volume = density_of(
+                *read_atoms(source),
+                pixel_size_angstrom=pixel,
+                sigma_angstrom=_ATOMS_SIGMA_ANGSTROM,
+            )
+        else:
+            image = open_image(source)
+            pixel, volume = image.grid.pixel_size_angstrom, np.asarray(image.read())  # type: ignore[union-attr]
+        write_mrc(found[name], centred(volume), pixel)
     return found
+
+
+def centred(volume: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Shift a map so that the centre of mass of its density lies on voxel ``N // 2``.
+
+    Examples
+    --------
+    >>> off = np.zeros((8, 8, 8), np.float32)
+    >>> off[2:4, 4, 4] = 1  # its centre is at 2.5
+    >>> np.unravel_index(centred(off).argmax(), off.shape)[1:]
+    (np.int64(4), np.int64(4))
+    """
+    from scipy.ndimage import center_of_mass, shift
+
+    edges = np.concatenate([volume.take(i, axis=a).ravel() for a in range(3) for i in (0, -1)])
+    density = volume - np.float32(np.median(edges))
+    centre = center_of_mass(np.where(density > _DENSE * density.max(), density, 0))
+    offset = np.array(volume.shape) // 2 - np.array(centre)
+    return shift(density, offset, order=3, mode="constant").astype(np.float32)
 
 
 def make_scene(
@@ -166,7 +197,10 @@ def _simulate(target: str, maps: dict[str, Path], recipe: Recipe, folder: Path) 
             vesicles=recipe.vesicles,
             gold_beads=recipe.gold_beads,
         ),
-        TiltRecipe(defocus=Defocus(u_um=DEFOCUS_UM, v_um=DEFOCUS_UM)),
+        TiltRecipe(
+            defocus=Defocus(u_um=DEFOCUS_UM, v_um=DEFOCUS_UM),
+            exposure_e_per_a2=recipe.exposure_e_per_a2,
+        ),
         name="tomogram",
         rng=np.random.default_rng(recipe.seed),
     )
@@ -174,6 +208,7 @@ def _simulate(target: str, maps: dict[str, Path], recipe: Recipe, folder: Path) 
     write_tilt_files(folder, "tomogram", made.recorded)
     (folder / "tomogram.mrcs").unlink()  # the tilt series itself is not searched
     save_picks(concatenate([made.truth, made.gold]), folder / "truth.npz")
+    print(f"{folder.name}: signal to noise {made.recorded.signal_to_noise:.4f} in an image")
     write_templates(load_map(maps[target], PIXEL_ANGSTROM), folder)
 
 

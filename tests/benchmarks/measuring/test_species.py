@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import center_of_mass
 
 from cryopick.io.images import open_image, write_mrc
 from cryopick.simulate.maps import load_map
@@ -31,7 +32,11 @@ def test_every_map_is_there(tmp_path):
     structures = shared("structures")
     found = map_files(structures, tmp_path)
     assert list(found) == list(FILES)
-    assert all(path.is_file() for path in found.values())
+    for path in found.values():
+        density = open_image(path).read()
+        dense = np.where(density > 0.1 * density.max(), density, 0)
+        middle = np.array(density.shape) // 2
+        np.testing.assert_allclose(center_of_mass(dense), middle, atol=0.05)
     groel = load_map(found["GroEL"], 10.0)
     assert 150 < groel.diameter_angstrom < 220  # a barrel 135 Å wide and 145 Å tall
 
