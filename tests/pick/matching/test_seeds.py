@@ -47,11 +47,20 @@ def test_they_are_what_a_greedy_choice_of_the_scores_gives(symmetry):
             apart = [between(ROTATIONS[row], ROTATIONS[w], symmetry) for w in wanted]
             # The grid has pairs that lie just as far apart; rounding may decide these.
             assert all(abs(a - 60) > 1e-4 for a in apart)
-            if len(wanted) < 4 and all(a > 60 for a in apart):
+            if all(a > 60 for a in apart):
                 wanted.append(row)
+            if len(wanted) == 4:
+                break
         held = ~np.isnan(chosen[:, 0])
         np.testing.assert_allclose(chosen[held], ROTATIONS[wanted[: held.sum()]])
         assert held.sum() == len(wanted)
+
+
+def test_they_differ_from_what_is_known_already():
+    volume = noise(SHAPE, smooth=0.7)
+    first = found(volume)[:, 0]
+    seeds = found(volume, beside=first, count=3)
+    np.testing.assert_array_equal(seeds, found(volume)[:, 1:])
 
 
 def test_the_particle_comes_first():
@@ -84,7 +93,7 @@ def test_cones_are_respected():
             continue
         allowed = cones.allowed(ROTATIONS)[axis]
         held = chosen[~np.isnan(chosen[:, 0])]
-        rows = [int(np.flatnonzero((ROTATIONS == one).all(axis=1))[0]) for one in held]
+        rows = [int(np.flatnonzero((one == ROTATIONS).all(axis=1))[0]) for one in held]
         assert len(rows) > 0
         assert allowed[rows].all()
         score = np.where(allowed, products(volume, voxel), -np.inf)
