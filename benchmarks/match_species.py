@@ -146,10 +146,12 @@ def main() -> None:
         "pytme_version": None if environment is None else pytme_peer.version(environment),
         "species": rows,
     }
-    full = set(rows) == set(FILES)
+    full = (
+        set(rows) == set(FILES)
         and environment is not None
         and given.pytme_step <= PEER_STEP_DEG
         and recipe == RECIPE
+    )
     write_result("match_species", figures, smaller=not full)
 
 
