@@ -272,3 +272,13 @@ def test_a_process_of_its_own_gives_the_same(tmp_path, searched):
     direct = choose_candidates(pool, facts, CandidateSettings()).picks
     np.testing.assert_array_equal(again.position_angstrom, direct.position_angstrom)
     assert again.reason.tolist() == direct.reason.tolist()
+
+
+def test_what_reads_whole_volumes_is_planned_with_more(searched):
+    plain, hat, flat = (
+        plan(CandidatesParams(job=str(searched), **given))[0].cost
+        for given in ({}, {"tophat": True}, {"planarity": 0.8})
+    )
+    assert hat.seconds > plain.seconds
+    assert flat.seconds > plain.seconds
+    assert flat.memory_bytes > plain.memory_bytes

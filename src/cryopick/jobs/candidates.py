@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,6 +34,9 @@ _FLOOR_SD = 3.0
 _MOST_CANDIDATES = 20_000
 _SECONDS_PER_ITEM = 3.0
 _BYTES_PER_ITEM = 300_000_000
+# Of the top-hat's map and of the tomogram that is tested for sheets; the latter at full size.
+_SECONDS_PER_VOXEL = 1e-7
+_BYTES_PER_VOXEL = 30
 
 
 class CandidateParams(Params):
@@ -140,7 +144,8 @@ def plan(params: CandidatesParams) -> list[Item]:
         place = folder / "items" / record.id
         if not (place / FACTS).is_file():
             continue
-        name = load_facts(place / FACTS).image
+        facts = load_facts(place / FACTS)
+        name = facts.image
         own = None if params.ignore_mask else record.inputs.get("mask")
         mask = _mask_of(name, masks) if masks else own
         items.append(
@@ -154,12 +159,23 @@ def plan(params: CandidatesParams) -> list[Item]:
                     "search": str(place),
                     "mask": mask,
                 },
-                cost=Cost(memory_bytes=_BYTES_PER_ITEM, seconds=_SECONDS_PER_ITEM),
+                cost=_cost(facts, params),
             )
         )
     if not items:
         raise InputError(f"{folder}: no tomogram of this job has been searched; run match first")
     return items
+
+
+def _cost(facts: SearchFacts, params: CandidatesParams) -> Cost:
+    seconds, memory = _SECONDS_PER_ITEM, _BYTES_PER_ITEM
+    if params.tophat:
+        seconds += _SECONDS_PER_VOXEL * math.prod(facts.score_grid.shape)
+    if params.planarity < 1:
+        voxels = math.prod(facts.grid.shape)
+        seconds += _SECONDS_PER_VOXEL * voxels
+        memory += _BYTES_PER_VOXEL * voxels
+    return Cost(memory_bytes=memory, seconds=seconds)
 
 
 def _masks_by_name(given: Sequence[str]) -> dict[str, str]:
