@@ -53,6 +53,7 @@ def test_the_mask_and_its_header(tomogram, tmp_path):
     assert "TS_007: " in outcome.sentence
     assert "Å" in outcome.sentence
     assert outcome.plots[0].png.startswith(b"\x89PNG")
+    assert f"--mask-dir {tmp_path / 'masks'}" in outcome.next_command
 
 
 def test_offset_and_border(tomogram, tmp_path):

@@ -177,7 +177,7 @@ def collect(folder: Path, items: Sequence[Item], params: MaskSlabParams) -> Outc
         next_command=""
         if params.measure
         else f"cryopick match {params.tomograms[0]} "
-        f"--template template.mrc --mask template_mask.mrc --tomogram-mask {folder / 'masks'} "
+        f"--template template.mrc --mask template_mask.mrc --mask-dir {folder / 'masks'} "
         "-o match",
     )
 
