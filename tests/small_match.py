@@ -43,7 +43,7 @@ def particle(*, seed=5, name="particle"):
     )
 
 
-def rotations_of(count=len(PLACES), *, seed=1):
+def rotations_of(count=4, *, seed=1):
     """Orientations of the particles."""
     return random_rotations(count, rng=np.random.default_rng(seed))
 

@@ -38,7 +38,7 @@ def cones_of(
     if distance is None:
         distance = max(template.diameter_angstrom for template in templates) / 2
     if is_mesh(path):
-        position, axis = _normals(Path(path), source, spacing_angstrom=distance / _FINENESS)
+        position, axis, distance = _normals(Path(path), source, distance_angstrom=distance)
     else:
         position, axis = _directions(Path(path), source, image)
 
@@ -51,14 +51,16 @@ def cones_of(
 
 
 def _normals(
-    path: Path, source: TomogramSource, *, spacing_angstrom: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Places in Å all over a mesh, and its normals there."""
+    path: Path, source: TomogramSource, *, distance_angstrom: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Places in Å all over a mesh, its normals there, and how far from them to search."""
     mesh = read_mesh(path, image=source.name)
+    reach = distance_angstrom
     if len(mesh.triangle):
-        position, axis = points_on_triangles(
-            mesh.vertex_angstrom, mesh.triangle, spacing=spacing_angstrom
-        )
+        spacing = distance_angstrom / _FINENESS
+        position, axis = points_on_triangles(mesh.vertex_angstrom, mesh.triangle, spacing=spacing)
+        # What is near enough to the surface may be a little farther from the points on it.
+        reach = float(np.hypot(distance_angstrom, spacing * 2 / 3))
     elif mesh.normal is not None:
         known = np.any(mesh.normal != 0, axis=1)
         position, axis = mesh.vertex_angstrom[known], mesh.normal[known]
@@ -66,7 +68,7 @@ def _normals(
         raise InputError(f"--cone {path}: holds points without triangles or normals")
     if len(position) == 0:
         raise InputError(f"--cone {path}: none of its triangles or normals has a direction")
-    return position, axis
+    return position, axis, reach
 
 
 def _directions(

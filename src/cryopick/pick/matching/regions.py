@@ -138,7 +138,7 @@ def cones_around(
         nearest[np.ix_(planes, rows, columns)] = found.reshape(zz.shape)
     if not (nearest >= 0).any():
         raise InputError(
-            f"cones: no voxel lies within {distance_angstrom:g} Å of the given points; are they of "
+            f"cones: no voxel lies within {distance_angstrom:.0f} Å of the given points; are they of "
             "this tomogram?"
         )
     return Cones(axis=axis / length, nearest=nearest, half_angle_deg=half_angle_deg)
