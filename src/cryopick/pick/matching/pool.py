@@ -41,10 +41,10 @@ class Pool:
     score
         ``(n,)`` score after refinement; NaN where the candidate was not refined.
     map_score
-        ``(n,)`` score of the searched map at the maximum, less the background.
+        ``(n,)`` score of the searched map at the maximum, before the background is taken off.
     background
         ``(n,)`` what the noise template scores there, minus its mean over the tomogram; 0 where
-        there was no noise template.
+        there was no noise template. `final_score` takes it off.
     template
         ``(n,)`` index of the template.
     """
@@ -79,8 +79,8 @@ class Pool:
 
     @property
     def final_score(self) -> NDArray[np.float64]:
-        """Refined score less the background; where not refined, that of the map."""
-        return np.where(self.refined, self.score - self.background, self.map_score)
+        """Refined score (that of the map where not refined) less the background."""
+        return np.where(self.refined, self.score, self.map_score) - self.background
 
     @staticmethod
     def joined(parts: list[Pool]) -> Pool:
