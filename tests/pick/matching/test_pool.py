@@ -131,7 +131,7 @@ def test_the_final_score_is_the_refined_one_less_the_background():
         score=np.array([0.5, np.nan]), map_score=np.array([0.3, 0.2]),
         background=np.array([0.1, 0.1]), template=np.array([0, 0]),
     )  # fmt: skip
-    np.testing.assert_allclose(pool.final_score, [0.4, 0.2])
+    np.testing.assert_allclose(pool.final_score, [0.4, 0.1])
 
 
 def test_columns_must_have_one_length():
