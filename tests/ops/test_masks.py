@@ -1,5 +1,7 @@
 """Masks: volumes, centres and edges as geometry has them."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -176,3 +178,44 @@ def test_the_background_is_that_of_the_faces():
     middle, spread = background_of(_ball(32, 9, noise=0.2) + 5)
     assert middle == pytest.approx(5, abs=0.02)
     assert spread == pytest.approx(0.2, rel=0.1)
+
+
+# Properties
+
+
+@pytest.mark.parametrize("soft", [0.0, 1.0, 3.5])
+@pytest.mark.parametrize(
+    "mask",
+    [
+        lambda size, soft: sphere_mask(48, radius_px=size, soft_px=soft),
+        lambda size, soft: ellipsoid_mask(48, radii_px=(size, size / 2, size / 3), soft_px=soft),
+        lambda size, soft: cylinder_mask(48, radius_px=size / 2, height_px=size, soft_px=soft),
+    ],
+)
+def test_a_larger_shape_holds_the_smaller_one(mask, soft):
+    sizes = [mask(size, soft) for size in (5.0, 8.0, 11.0)]
+    for smaller, larger in pairwise(sizes):
+        # An ellipsoid's distance is that to first order: a thousandth at its far edge.
+        assert np.all(larger >= smaller - 2e-3)
+        assert larger.sum() > smaller.sum()
+
+
+@pytest.mark.parametrize("radius", [6.0, 9.5, 14.0])
+def test_the_volume_of_a_ball(radius):
+    mask = sphere_mask(40, radius_px=radius)
+    assert mask.sum() == pytest.approx(4 / 3 * np.pi * radius**3, rel=0.03)
+
+
+def test_softer_edges_only_add():
+    masks = [sphere_mask(48, radius_px=10, soft_px=soft) for soft in (0, 0.5, 1, 2, 4)]
+    for harder, softer in pairwise(masks):
+        assert np.all(softer >= harder)
+        assert softer.sum() > harder.sum()
+        assert np.array_equal(softer == 1, harder == 1)
+
+
+def test_a_tight_mask_moves_with_its_map():
+    volume = _ball(40, 7)
+    mask = tight_mask(volume, threshold=0.5, extend_px=2, soft_px=4)
+    moved = tight_mask(np.roll(volume, 5, axis=1), threshold=0.5, extend_px=2, soft_px=4)
+    assert np.array_equal(np.roll(mask, 5, axis=1), moved)

@@ -283,3 +283,64 @@ def test_only_the_middle_of_a_large_tomogram_is_read():
     watched = Watched()
     blob_contrast(watched, 10.0, diameter_angstrom=100)
     assert 16 <= watched.read < 120
+
+
+# Properties
+
+
+def test_making_a_template_is_linear():
+    first, second = _blobs(40, [(3, 0, 0)]), _blobs(40, [(0, -4, 2)])
+    settings = {"pixel_size_angstrom": 7.0, "box_px": 20}
+    apart = [_prepared(volume, 5.0, **settings)[0] for volume in (first, second)]
+    together, _ = _prepared(2 * first + 3 * second, 5.0, **settings)
+    assert np.allclose(together, 2 * apart[0] + 3 * apart[1], atol=2e-4)
+
+
+@pytest.mark.parametrize("shift", [(2, 0, 0), (0, -4, 0), (0, 0, 6), (2, 4, -2)])
+def test_a_map_that_is_moved_gives_the_same_template_once_centred(shift):
+    volume = _blobs(64, PLACES)
+    moved = np.roll(volume, shift[::-1], axis=(0, 1, 2))
+    settings = {"pixel_size_angstrom": 6.0, "box_px": 24, "center": True}
+    first, facts = _prepared(volume, 3.0, **settings)
+    second, other = _prepared(moved, 3.0, **settings)
+    assert np.allclose(first, second, atol=0.01 * first.max())
+    difference = np.subtract(other.offset_angstrom, facts.offset_angstrom)
+    assert np.allclose(difference, np.multiply(shift, 3.0), atol=0.1)
+    assert other.diameter_angstrom == pytest.approx(facts.diameter_angstrom, abs=6.0)
+
+
+def test_two_mirrors_undo_each_other():
+    volume = _blobs(48, PLACES)
+    settings = {"pixel_size_angstrom": 4.0, "box_px": 49, "low_pass_angstrom": 8.0}
+    once, _ = _prepared(volume, 4.0, **settings, mirror=True)
+    # Filtered twice, so that the plain way must be, too.
+    twice, _ = _prepared(once, 4.0, **settings, mirror=True)
+    plain, _ = _prepared(_prepared(volume, 4.0, **settings)[0], 4.0, **settings)
+    assert np.allclose(twice, plain, atol=0.01 * plain.max())
+
+
+def test_a_larger_box_holds_the_same_template():
+    volume = _blobs(48, PLACES)
+    small, _ = _prepared(volume, 3.0, pixel_size_angstrom=6.0, box_px=24)
+    large, _ = _prepared(volume, 3.0, pixel_size_angstrom=6.0, box_px=40)
+    assert np.allclose(large[8:-8, 8:-8, 8:-8], small, atol=0.01 * small.max())
+
+
+def test_the_mean_density_of_a_particle_stays():
+    volume = _blobs(48, PLACES)
+    for ratio in (1.0, 1.7, 2.5):
+        template, _ = _prepared(volume, 3.0, pixel_size_angstrom=3.0 * ratio, box_px=40)
+        assert template.sum() * ratio**3 == pytest.approx(volume.sum(), rel=0.01)
+
+
+@pytest.mark.parametrize("least", [1, 7.2, 33, 48, 101.5, 255])
+def test_good_boxes_are_even_and_factor_well(least):
+    box = good_box(least)
+    assert box >= least
+    assert box % 2 == 0
+    rest = box
+    for factor in (2, 3, 5):
+        while rest % factor == 0:
+            rest //= factor
+    assert rest == 1
+    assert box <= 1.34 * max(least, 3)
