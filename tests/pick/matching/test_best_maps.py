@@ -8,11 +8,11 @@ import pytest
 
 from cryopick.pick.matching import best_maps
 from cryopick.pick.matching.best_maps import BestMaps
-from cryopick.pick.matching.component_maps import plan_tiles
 from cryopick.pick.matching.search import Means
+from cryopick.pick.matching.tiles import plan_tiles
 
 SHAPE = (12, 20, 14)
-TILES = plan_tiles(SHAPE, 2, voxels_at_once=2000)
+TILES = plan_tiles(SHAPE, 5, most_voxels=2000)
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def expected(numbers):
     score, rotation = np.zeros(SHAPE, np.float32), np.full(SHAPE, -1, np.int32)
     for number in numbers:
         voxel, values, rows = values_of(number)
-        index = np.stack(np.unravel_index(voxel, TILES[number].shape)).T + TILES[number].start
+        index = np.stack(np.unravel_index(voxel, TILES[number].shape)).T + TILES[number].first
         score[tuple(index.T)] = values
         rotation[tuple(index.T)] = rows
     return score, rotation
@@ -84,7 +84,7 @@ def test_another_search_or_another_cut_begins_anew(tmp_path):
     assert len(other.todo()) == len(TILES)
     check(other, [])
     filled(other, [0])
-    whole = plan_tiles(SHAPE, 2, voxels_at_once=10**6)
+    whole = plan_tiles(SHAPE, 5, most_voxels=10**6)
     assert BestMaps(SHAPE, whole, means, key="two").todo() == [0]
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cryopick.pick.matching import patches
-from cryopick.pick.matching.patches import component_values, padded
+from cryopick.pick.matching.patches import component_values
 
 SHAPE = (9, 11, 7)
 
@@ -30,12 +30,11 @@ def by_sums(volume, voxel, basis, offset):
     return out
 
 
-@pytest.mark.parametrize("margin", [3, 5])
-def test_values_are_sums_over_the_patch_and_zero_outside_the_volume(margin):
+def test_values_are_sums_over_the_patch_and_zero_outside_the_volume():
     volume, voxel, basis, offset = case()
     values = component_values(
-        padded(torch.from_numpy(volume), margin), voxel,
-        basis=torch.from_numpy(basis), offset_zyx=offset, margin_px=margin,
+        volume, voxel,
+        basis=torch.from_numpy(basis), offset_zyx=offset,
     )  # fmt: skip
     assert values.dtype == torch.float32
     np.testing.assert_allclose(values, by_sums(volume, voxel, basis, offset), atol=2e-5)
@@ -44,8 +43,8 @@ def test_values_are_sums_over_the_patch_and_zero_outside_the_volume(margin):
 def test_the_products_have_the_type_of_the_basis():
     volume, voxel, basis, offset = case()
     values = component_values(
-        padded(torch.from_numpy(volume), 3), voxel,
-        basis=torch.from_numpy(basis).bfloat16(), offset_zyx=offset, margin_px=3,
+        volume, voxel,
+        basis=torch.from_numpy(basis).bfloat16(), offset_zyx=offset,
     )  # fmt: skip
     assert values.dtype == torch.bfloat16
     wanted = by_sums(volume, voxel, basis, offset)
@@ -58,8 +57,8 @@ def test_few_voxels_at_a_time_give_the_same(monkeypatch):
 
     def values():
         return component_values(
-            padded(torch.from_numpy(volume), 3), voxel,
-            basis=torch.from_numpy(basis), offset_zyx=offset, margin_px=3,
+            volume, voxel,
+            basis=torch.from_numpy(basis), offset_zyx=offset,
         )  # fmt: skip
 
     whole = values()
@@ -71,17 +70,27 @@ def test_few_voxels_at_a_time_give_the_same(monkeypatch):
 def test_no_voxels_give_no_values():
     volume, voxel, basis, offset = case()
     values = component_values(
-        padded(torch.from_numpy(volume), 3), voxel[:0],
-        basis=torch.from_numpy(basis), offset_zyx=offset, margin_px=3,
+        volume, voxel[:0],
+        basis=torch.from_numpy(basis), offset_zyx=offset,
     )  # fmt: skip
     assert values.shape == (5, 0)
 
 
-def test_padding_is_zero_on_every_face():
-    whole = padded(torch.ones(2, 3, 4), 2)
-    assert whole.shape == (6, 7, 8)
-    assert whole.sum() == 24
-    assert whole[2:4, 2:5, 2:6].sum() == 24
+def test_slabs_of_planes_give_what_one_gives(monkeypatch):
+    volume, voxel, basis, offset = case(places=90)
+    order = np.random.default_rng(1).permutation(len(voxel))
+    whole = component_values(volume, voxel, basis=torch.from_numpy(basis), offset_zyx=offset)
+    monkeypatch.setattr(patches, "_PLANES_AT_ONCE", 2)
+    split = component_values(volume, voxel[order], basis=torch.from_numpy(basis), offset_zyx=offset)
+    np.testing.assert_allclose(split, whole[:, order], atol=5e-6)
+
+
+def test_squares_of_the_volume():
+    volume, voxel, basis, offset = case()
+    values = component_values(
+        volume, voxel, basis=torch.from_numpy(basis), offset_zyx=offset, squared=True
+    )
+    np.testing.assert_allclose(values, by_sums(volume**2, voxel, basis, offset), atol=5e-5)
 
 
 @pytest.mark.gpu
@@ -90,7 +99,7 @@ def test_another_device_gives_the_same():
         pytest.skip("no CUDA device")
     volume, voxel, basis, offset = case()
     values = component_values(
-        padded(torch.from_numpy(volume).cuda(), 3), voxel,
-        basis=torch.from_numpy(basis).cuda(), offset_zyx=offset, margin_px=3,
+        volume, voxel,
+        basis=torch.from_numpy(basis).cuda(), offset_zyx=offset,
     )  # fmt: skip
     np.testing.assert_allclose(values.cpu(), by_sums(volume, voxel, basis, offset), atol=2e-3)

@@ -12,7 +12,6 @@ from cryopick.pick.matching import best_maps
 from cryopick.pick.matching import search_bank as module
 from cryopick.pick.matching.bank import build_bank
 from cryopick.pick.matching.exact import search_exact
-from cryopick.pick.matching.local_deviation import local_deviation
 from cryopick.pick.matching.search import Cones, Means
 from cryopick.pick.matching.search_bank import FirstRound, search_bank, thinned_rows
 from pick.matching.cases import lumpy_template, noise, placed
@@ -32,10 +31,7 @@ def bank_of(template, weight, *, rotations=ROTATIONS, **options):
 
 
 def searched(volume, template, bank, *, means=None, dtype=torch.float32, **options):
-    deviation = local_deviation(volume, template.mask)
-    return search_bank(
-        volume, bank, deviation=deviation, dtype=dtype, means=means or Means(), **options
-    )
+    return search_bank(volume, bank, dtype=dtype, means=means or Means(), **options)
 
 
 def same(one, other):

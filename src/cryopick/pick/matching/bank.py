@@ -11,7 +11,7 @@ energy that the truncation leaves out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +33,13 @@ class Bank:
         ``basis`` ``(k, voxels)`` and ``coefficients`` ``(rotations, k)``.
     offset_zyx
         ``(voxels, 3)``: where each voxel of a component lies from the template's centre.
+    mask
+        ``(voxels,)``: the template's mask there.
     """
 
     parts: LowRank
     offset_zyx: NDArray[np.int64]
+    mask: NDArray[np.float32]
 
     @property
     def rank(self) -> int:
@@ -49,13 +52,18 @@ class Bank:
         return int(np.abs(self.offset_zyx).max())
 
     @property
+    def box_px(self) -> int:
+        """Edge of the boxes that hold a component."""
+        return 2 * self.reach_px + 1
+
+    @property
     def energy(self) -> float:
         """Fraction of the templates' energy that the components hold."""
         return float(self.parts.energy[-1])
 
     def truncated(self, rank: int) -> Bank:
         """The strongest ``rank`` components alone."""
-        return Bank(parts=self.parts.truncated(rank), offset_zyx=self.offset_zyx)
+        return replace(self, parts=self.parts.truncated(rank))
 
     def rows(self, index: NDArray[np.int64]) -> Bank:
         """The same components for some of the rotations."""
@@ -64,15 +72,21 @@ class Bank:
             coefficients=np.ascontiguousarray(self.parts.coefficients[index]),
             energy=self.parts.energy,
         )
-        return Bank(parts=parts, offset_zyx=self.offset_zyx)
+        return replace(self, parts=parts)
 
     def boxes(self, rank: slice) -> NDArray[np.float32]:
         """Some components as boxes ``(k, b, b, b)`` with ``b = 2 reach + 1``, centre at ``reach``."""
-        edge = 2 * self.reach_px + 1
-        basis = self.parts.basis[rank]
-        boxes = np.zeros((len(basis), edge, edge, edge), np.float32)
+        return self._boxed(self.parts.basis[rank])
+
+    def mask_box(self) -> NDArray[np.float32]:
+        """The mask as such a box ``(b, b, b)``."""
+        return self._boxed(self.mask[None])[0]
+
+    def _boxed(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        edge = self.box_px
+        boxes = np.zeros((len(rows), edge, edge, edge), np.float32)
         z, y, x = (self.offset_zyx + self.reach_px).T
-        boxes[:, z, y, x] = basis
+        boxes[:, z, y, x] = rows
         return boxes
 
 
@@ -123,4 +137,6 @@ def build_bank(
             "check the band-pass"
         )
     parts = low_rank(rows, len(rotations), max_rank=max_rank, energy=energy, seed=seed)
-    return Bank(parts=parts, offset_zyx=offset.astype(np.int64))
+    return Bank(
+        parts=parts, offset_zyx=offset.astype(np.int64), mask=template.mask[template.mask > 0]
+    )

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick.io.atomic import write_text
-from cryopick.pick.matching.component_maps import Tile
 from cryopick.pick.matching.search import Means
+from cryopick.pick.matching.tiles import Tile
 
 # What a killed search has to do again, at most.
 _SECONDS_BETWEEN_CHECKPOINTS = 15.0
@@ -45,7 +45,7 @@ class BestMaps:
         self._means = means
         self._lock = threading.Lock()
         self._saved = time.monotonic()
-        self._plan = [key, *([*tile.start, *tile.shape] for tile in tiles)]
+        self._plan = [key, *([*tile.first, *tile.block] for tile in tiles)]
         self._done: set[int] = set()
         if means.checkpoints is None:
             self.score: NDArray[np.float32] = np.zeros(shape, np.float32)
@@ -81,9 +81,9 @@ class BestMaps:
         """
         tile = self._tiles[number]
         for target, values in ((self.score, score), (self.rotation, row)):
-            block = np.array(target[tile.slices])
+            block = np.array(target[tile.place])
             block.reshape(-1)[voxel] = values
-            target[tile.slices] = block
+            target[tile.place] = block
         with self._lock:
             self._done.add(number)
             if time.monotonic() - self._saved > _SECONDS_BETWEEN_CHECKPOINTS:

@@ -184,9 +184,10 @@ def _joined(
     cones: Cones | None,
     hands: Sequence[HandComparison],
 ) -> TomogramMatch:
-    score = np.array(runs[0].score)
-    rotation = np.array(runs[0].result.rotation)
-    which = np.zeros(score.shape, np.int16) if len(runs) > 1 else None
+    score, rotation, which = runs[0].score, runs[0].result.rotation, None
+    if len(runs) > 1:
+        score, rotation = np.array(score), np.array(rotation)
+        which = np.zeros(score.shape, np.int16)
     for index, run in enumerate(runs[1:], start=1):
         better = run.score > score
         score[better] = run.score[better]
@@ -204,8 +205,9 @@ def _joined(
                 name=template.name,
                 diameter_angstrom=template.diameter_angstrom,
                 symmetry=template.symmetry,
-                sigma=run.result.sigma,
-                tests=run.result.tests,
+                # Where nothing has a score, as in a flat volume, 1 is the highest there can be.
+                sigma=run.result.sigma or 1.0,
+                tests=max(run.result.tests, 1.0),
                 sigma_refined=run.sigma_refined,
             )
             for template, run in zip(templates, runs, strict=True)

@@ -12,7 +12,6 @@ from cryopick.pick.matching.engine import Plan, plan_search, spherical_hull
 from cryopick.pick.matching.exact import search_exact
 from cryopick.pick.matching.hands import HandComparison, compare_hands
 from cryopick.pick.matching.imaging import Imaging
-from cryopick.pick.matching.local_deviation import local_deviation
 from cryopick.pick.matching.noise_template import (
     background_map,
     extreme_value_scale,
@@ -163,32 +162,29 @@ class TemplateSearch:
     def _searched(self, plan: Plan, means: Means) -> SearchResult:
         """Search strip by strip, each with the weight of its own defocus."""
         strips = strips_along_x(self.prepared.screen_grid, self.imaging)
-        deviation = None
-        if plan.bank is not None:
-            mask = plan.template.mask
-            deviation = local_deviation(self.prepared.screen, mask, device=means.device)
         results: list[SearchResult] = []
         for number, strip in enumerate(strips):
             region = within(strip, self.prepared.screen.shape, self.region)
-            if region is not None and not region.any():
+            is_last = number + 1 == len(strips)
+            # Where no strip is left to search, the last one gives empty maps.
+            if region is not None and not region.any() and (results or not is_last):
                 continue
             first, last = number / len(strips), (number + 1) / len(strips)
             part = means if len(strips) == 1 else _part(means, f"strip{number}", first, last)
-            results.append(self._searched_strip(plan, strip, deviation, region=region, means=part))
+            results.append(self._searched_strip(plan, strip, region=region, means=part))
         return joined_results(results)
 
     def _searched_strip(
         self,
         plan: Plan,
         strip: Strip,
-        deviation: NDArray[np.float32] | None,
         *,
         region: NDArray[np.bool_] | None,
         means: Means,
     ) -> SearchResult:
         volume, template = self.prepared.screen, plan.template
         weight = self._weight(template, strip.place_angstrom)
-        if plan.bank is None or deviation is None:
+        if plan.bank is None:
             return search_exact(
                 volume,
                 template,
@@ -206,7 +202,6 @@ class TemplateSearch:
         return search_bank(
             volume,
             bank,
-            deviation=deviation,
             rotations=plan.rotations,
             region=region,
             cones=self.cones,

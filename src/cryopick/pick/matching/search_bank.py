@@ -22,11 +22,13 @@ from cryopick.ops.running_max import RowMaximum
 from cryopick.ops.threads import in_threads
 from cryopick.pick.matching.bank import Bank
 from cryopick.pick.matching.best_maps import BestMaps
-from cryopick.pick.matching.component_maps import Tile, component_maps, plan_tiles
+from cryopick.pick.matching.component_maps import component_maps
 from cryopick.pick.matching.cone_rows import ConeRows
-from cryopick.pick.matching.patches import component_values, padded
+from cryopick.pick.matching.local_deviation import block_variance, deviation, volume_moments
+from cryopick.pick.matching.patches import component_values
 from cryopick.pick.matching.search import Cones, Means, SearchResult
 from cryopick.pick.matching.tile_results import digest
+from cryopick.pick.matching.tiles import Tile, plan_tiles, read_block
 
 if TYPE_CHECKING:
     import torch
@@ -69,8 +71,9 @@ class BankSearch:
     """
 
     bank: Bank
-    volume: torch.Tensor
-    deviation: NDArray[np.float32]
+    volume: NDArray[np.float32]
+    whole_variance: float
+    device: str
     region: NDArray[np.bool_] | None
     dtype: torch.dtype
     storage: torch.dtype
@@ -86,7 +89,6 @@ def search_bank(
     volume: NDArray[np.float32],
     bank: Bank,
     *,
-    deviation: NDArray[np.float32],
     rotations: NDArray[np.float64] | None = None,
     region: NDArray[np.bool_] | None = None,
     cones: Cones | None = None,
@@ -99,11 +101,10 @@ def search_bank(
     Parameters
     ----------
     volume
-        Filtered tomogram ``(z, y, x)``; outside it counts as 0, which should be its mean.
+        Filtered tomogram ``(z, y, x)``, which may be a memory map; outside it counts as 0, which
+        should be its mean.
     bank
         Of the template, at the volume's voxel size.
-    deviation
-        ``(z, y, x)``: local standard deviation under the mask.
     rotations
         ``(m, 4)``, the bank's rows; needed for cones.
     region
@@ -130,9 +131,6 @@ def search_bank(
     if dtype is None:
         # Of one typical size, where the types differ most: two runs must choose the same.
         dtype = choose_dtype(_TYPICAL_RANK, _TYPICAL_ROWS, means.device)
-    whole = padded(
-        torch.from_numpy(np.asarray(volume, dtype=np.float32)).to(means.device), bank.reach_px
-    )
     within = None
     if cones is not None:
         if rotations is None:
@@ -143,8 +141,9 @@ def search_bank(
         first = None
     search = BankSearch(
         bank=bank,
-        volume=whole,
-        deviation=deviation,
+        volume=volume,
+        whole_variance=volume_moments(volume)[1],
+        device=means.device,
         region=region,
         dtype=dtype,
         storage=torch.float32 if dtype == torch.float32 else torch.bfloat16,
@@ -155,7 +154,7 @@ def search_bank(
     )
     sample = _sample(search)
     search = _with_limit(search, sample)
-    tiles = [tile for tile in _tiles(search, means) if _searched(search, tile)]
+    tiles = _tiles(search, means)
     found = BestMaps(volume.shape, tiles, means, key=_key(search, volume, means))
 
     def work(number: int) -> None:
@@ -178,7 +177,7 @@ def _tests(search: BankSearch) -> float:
         )
         return float(search.within.rows_for(axis).sum())
     region = search.region
-    voxels = search.deviation.size if region is None else int(np.count_nonzero(region))
+    voxels = search.volume.size if region is None else int(np.count_nonzero(region))
     return float(voxels) * len(search.bank.parts.coefficients)
 
 
@@ -203,7 +202,7 @@ def _key(search: BankSearch, volume: NDArray[np.float32], means: Means) -> str:
     if means.checkpoints is None:
         return ""
     parts, first, cones = search.bank.parts, search.first, search.cones
-    given = [volume, search.deviation, parts.basis, parts.coefficients, search.region]
+    given = [volume, search.bank.mask, parts.basis, parts.coefficients, search.region]
     given += [] if first is None else [first.rows]
     given += [] if cones is None else [cones.axis, cones.nearest]
     limits = None if first is None else (first.rank, first.kept)
@@ -226,12 +225,9 @@ def _tiles(search: BankSearch, means: Means) -> list[Tile]:
     voxels = _TILE_VOXELS
     while voxels > max(fits, _LEAST_TILE_VOXELS):
         voxels //= 2
-    nz, ny, nx = search.deviation.shape
-    return plan_tiles((nz, ny, nx), search.bank.reach_px, voxels_at_once=voxels)
-
-
-def _searched(search: BankSearch, tile: Tile) -> bool:
-    return search.region is None or bool(search.region[tile.slices].any())
+    return plan_tiles(
+        search.volume.shape, search.bank.box_px, most_voxels=voxels, region=search.region
+    )
 
 
 def _sample(search: BankSearch) -> tuple[NDArray[np.int64], torch.Tensor]:
@@ -239,28 +235,25 @@ def _sample(search: BankSearch) -> tuple[NDArray[np.int64], torch.Tensor]:
     import torch
 
     rng = np.random.default_rng(0)
-    shape = search.deviation.shape
+    shape = search.volume.shape
     if search.region is None:
-        flat = rng.integers(0, search.deviation.size, _SAMPLE_VOXELS)
+        flat = rng.integers(0, search.volume.size, _SAMPLE_VOXELS)
     else:
         inside = np.flatnonzero(search.region)
         flat = inside[rng.integers(0, max(len(inside), 1), _SAMPLE_VOXELS * min(len(inside), 1))]
     voxel = np.stack(np.unravel_index(np.sort(flat), shape), axis=1)
-    basis = torch.from_numpy(search.bank.parts.basis).to(search.volume.device)
-    values = component_values(
-        search.volume,
-        voxel,
-        basis=basis,
-        offset_zyx=search.bank.offset_zyx,
-        margin_px=search.bank.reach_px,
+    bank = search.bank
+    basis = torch.from_numpy(bank.parts.basis).to(search.device)
+    values = component_values(search.volume, voxel, basis=basis, offset_zyx=bank.offset_zyx)
+    # The same with the mask for a component gives mean and mean square, so the deviation.
+    mask = torch.from_numpy(bank.mask / bank.mask.sum())[None].to(search.device)
+    mean, square = (
+        component_values(
+            search.volume, voxel, basis=mask, offset_zyx=bank.offset_zyx, squared=squared
+        )[0]
+        for squared in (False, True)
     )
-    return voxel, values / _deviation_at(search, voxel)
-
-
-def _deviation_at(search: BankSearch, voxel: NDArray[np.int64]) -> torch.Tensor:
-    import torch
-
-    return torch.from_numpy(search.deviation[tuple(voxel.T)]).to(search.volume.device)
+    return voxel, values / deviation(square - mean.square(), search.whole_variance)
 
 
 def _with_limit(search: BankSearch, sample: tuple[NDArray[np.int64], torch.Tensor]) -> BankSearch:
@@ -271,7 +264,7 @@ def _with_limit(search: BankSearch, sample: tuple[NDArray[np.int64], torch.Tenso
 
     rank = search.first.rank
     coefficients = search.bank.parts.coefficients[search.first.rows, :rank]
-    some_rows = _maximum(coefficients, search.dtype, search.volume.device.type)
+    some_rows = _maximum(coefficients, search.dtype, search.device)
     score, _ = some_rows.of(sample[1][:rank].to(search.storage))
     limit = float(np.quantile(score.cpu().numpy(), 1 - search.first.kept))
     return replace(search, some_rows=some_rows, limit=limit)
@@ -293,39 +286,52 @@ def _search_tile(
     search: BankSearch, tile: Tile
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int32]]:
     """Flat indices of the voxels searched in a tile, their best scores and rotations."""
-    voxel = np.arange(int(np.prod(tile.shape)))
-    every = None
+    import torch
+
+    bank = search.bank
+    whole = read_block(search.volume, tile, box_px=bank.box_px)
+    exact = torch.from_numpy(np.nan_to_num(whole, nan=0.0)).to(search.device)
+    local = block_variance(exact, torch.from_numpy(bank.mask_box()).to(search.device))
+    z, y, x = tile.shape
+    scale = deviation(local[:z, :y, :x], search.whole_variance).reciprocal_().reshape(-1)
+    voxel, every = np.arange(len(scale)), None
     if search.region is not None:
-        every = voxel = np.flatnonzero(search.region[tile.slices])
-    maps = component_maps(search.volume, tile, search.bank, voxel=every, dtype=search.storage)
+        every = voxel = np.flatnonzero(search.region[tile.place])
+        scale = scale[torch.from_numpy(voxel).to(search.device)]
+    maps = component_maps(exact.float(), tile, bank, voxel=every, dtype=search.storage)
     score = np.empty(len(voxel), np.float32)
     row = np.empty(len(voxel), np.int32)
-    place = np.stack(np.unravel_index(voxel, tile.shape), axis=1) + np.asarray(tile.start)
+    axis = None
+    if search.cones is not None:
+        axis = search.cones.nearest[tile.place].reshape(-1)[voxel]
     for first in range(0, len(voxel), _COLUMNS_AT_ONCE):
         part = slice(first, first + _COLUMNS_AT_ONCE)
-        score[part], row[part] = _best(search, maps[:, part], place[part])
+        best, at = _best(search, maps[:, part], scale[part], None if axis is None else axis[part])
+        score[part], row[part] = best.cpu().numpy(), at.cpu().numpy()
     return voxel, score, row
 
 
 def _best(
-    search: BankSearch, columns: torch.Tensor, place: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Best score and rotation of some voxels, through both rounds."""
+    search: BankSearch,
+    columns: torch.Tensor,
+    scale: torch.Tensor,
+    axis: NDArray[np.int32] | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Best score and rotation of some voxels, through both rounds; scores are times ``scale``."""
     import torch
 
-    deviation = _deviation_at(search, place)
-    if search.within is not None and search.cones is not None:
-        best, row = search.within.of(columns, search.cones.nearest[tuple(place.T)])
-        return (best / deviation).cpu().numpy(), row.cpu().numpy()
+    if search.within is not None and axis is not None:
+        best, row = search.within.of(columns, axis)
+        return best * scale, row
     if search.some_rows is None or search.first is None:
         best, row = search.all_rows.of(columns)
-        return (best / deviation).cpu().numpy(), row.cpu().numpy()
+        return best * scale, row
     best, row = search.some_rows.of(columns[: search.first.rank])
-    best /= deviation
+    best *= scale
     rows = torch.from_numpy(search.first.rows.astype(np.int32)).to(row.device)
     row = rows[row.long()]
     again = torch.nonzero(best >= search.limit)[:, 0]
     better, at = search.all_rows.of(columns[:, again])
-    best[again] = better / deviation[again]
+    best[again] = better * scale[again]
     row[again] = at
-    return best.cpu().numpy(), row.cpu().numpy()
+    return best, row

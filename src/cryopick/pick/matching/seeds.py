@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from cryopick.geometry.rotation import normalise
 from cryopick.geometry.symmetry import point_group
 from cryopick.pick.matching.bank import Bank
-from cryopick.pick.matching.patches import component_values, padded
+from cryopick.pick.matching.patches import component_values
 from cryopick.pick.matching.search import Cones, Means
 
-_VOXELS_AT_ONCE = 512
+_VOXELS_AT_ONCE = 2048
 
 
 def best_rotations(
@@ -55,7 +55,6 @@ def best_rotations(
     """
     import torch
 
-    whole = padded(torch.from_numpy(np.asarray(volume, dtype=np.float32)), bank.reach_px)
     basis = torch.from_numpy(bank.parts.basis)
     coefficients = torch.from_numpy(bank.parts.coefficients)
     images = _images(rotations, symmetry)
@@ -63,9 +62,7 @@ def best_rotations(
     out = np.full((len(voxel_zyx), count, 4), np.nan)
     for first in range(0, len(voxel_zyx), _VOXELS_AT_ONCE):
         part = voxel_zyx[first : first + _VOXELS_AT_ONCE]
-        values = component_values(
-            whole, part, basis=basis, offset_zyx=bank.offset_zyx, margin_px=bank.reach_px
-        )
+        values = component_values(volume, part, basis=basis, offset_zyx=bank.offset_zyx)
         scores = (coefficients @ values).T.numpy()
         for row, score in enumerate(scores):
             axis = -1 if cones is None else int(cones.nearest[tuple(part[row])])
