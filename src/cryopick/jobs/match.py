@@ -118,7 +118,9 @@ def work(item: Item, params: MatchParams, worker: Worker) -> None:
         )
     settings = candidate_settings(params)
     score_map = Image(data=found.score, grid=found.facts.score_grid, name=source.name)
-    chosen = choose_candidates(found.pool, found.facts, settings, score_map=score_map)
+    chosen = choose_candidates(
+        found.pool, found.facts, settings, score_map=score_map, tomogram=image
+    )
     save_chosen(_with_strays(chosen, found, settings), image, worker.folder)
     _save(found, worker.folder, half=params.half_precision)
 

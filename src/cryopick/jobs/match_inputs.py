@@ -46,43 +46,24 @@ def tomogram_sources(params: MatchParams) -> list[TomogramSource]:
         raise InputError(
             f"match: expected one of {', '.join(given)}, got {' and '.join(named) or 'none'}"
         )
-    # Each program has its own usual endings; only what the user names replaces them.
-    endings: dict[str, Any] = {}
-    if params.volume_suffixes:
-        endings["volume_endings"] = params.volume_suffixes
+    shared: dict[str, Any] = {
+        "include": params.include,
+        "exclude": params.exclude,
+        "mask_dir": params.mask_dir,
+        "pixel_size_angstrom": params.pixel_size_angstrom,
+    }
+    if not params.tomograms:
+        shared["mrc_dir"] = params.mrc_dir
+        # Each program has its own usual endings; only what the user names replaces them.
+        if params.volume_suffixes:
+            shared["volume_endings"] = params.volume_suffixes
+    prefixes = params.strip_prefixes
     if params.relion_star is not None:
-        return relion_sources(
-            params.relion_star,
-            **endings,
-            include=params.include,
-            exclude=params.exclude,
-            strip_prefixes=params.strip_prefixes,
-            mrc_dir=params.mrc_dir,
-            mask_dir=params.mask_dir,
-            pixel_size_angstrom=params.pixel_size_angstrom,
-        )
+        return relion_sources(params.relion_star, strip_prefixes=prefixes, **shared)
     if params.aretomo_dir is not None:
-        return aretomo_sources(
-            params.aretomo_dir,
-            **endings,
-            include=params.include,
-            exclude=params.exclude,
-            dose_per_tilt=params.dose_per_tilt,
-            mrc_dir=params.mrc_dir,
-            mask_dir=params.mask_dir,
-            pixel_size_angstrom=params.pixel_size_angstrom,
-        )
+        return aretomo_sources(params.aretomo_dir, dose_per_tilt=params.dose_per_tilt, **shared)
     if params.warp is not None:
-        return warp_sources(
-            params.warp,
-            **endings,
-            include=params.include,
-            exclude=params.exclude,
-            mrc_dir=params.mrc_dir,
-            strip_prefixes=params.strip_prefixes,
-            mask_dir=params.mask_dir,
-            pixel_size_angstrom=params.pixel_size_angstrom,
-        )
+        return warp_sources(params.warp, strip_prefixes=prefixes, **shared)
     return plain_sources(
         params.tomograms,
         tilts=params.tilts,
@@ -92,11 +73,8 @@ def tomogram_sources(params: MatchParams) -> list[TomogramSource]:
         defocus=params.defocus,
         phase_shift_deg=params.phase_shift_deg,
         handedness=params.handedness,
-        pixel_size_angstrom=params.pixel_size_angstrom,
-        mask_dir=params.mask_dir,
-        include=params.include,
-        exclude=params.exclude,
-        strip_prefixes=params.strip_prefixes,
+        strip_prefixes=prefixes,
+        **shared,
     )
 
 

@@ -36,6 +36,8 @@ _EDGE_SHARE = 0.35
 _ROUND = 2.5
 # Around a bead, within so many diameters, what is so many deviations off goes with it.
 _REACH, _HALO_DEVIATIONS = 2.0, 4.5
+# What has the sign of the bead belongs to it within so many diameters of its centre.
+_OWN = 0.75
 # Voxels around a hole, in all directions, that say what it is filled with.
 _SHELL_PX = 6
 # Holes are told apart in blocks of this edge.
@@ -230,7 +232,9 @@ def _spoil(mask: NDArray[np.bool_], height: NDArray[np.float32], bead: _Bead, fa
     box = height[_window(low, high)]
     axes = [np.arange(a, b) - c for a, b, c in zip(low, high, bead.centre, strict=True)]
     distance = np.sqrt(sum(axis**2 for axis in np.meshgrid(*axes, indexing="ij")))
-    halo = (np.abs(box) > _HALO_DEVIATIONS) & (distance <= reach)
+    # Beyond the bead itself only what is of the other sign: the same sign may be a particle.
+    rim = (box < 0) | (distance <= _OWN * bead.diameter + 1)
+    halo = (np.abs(box) > _HALO_DEVIATIONS) & (distance <= reach) & rim
     spoilt = binary_dilation(halo | (distance <= bead.diameter / 2 + 1))
     # Voxels that fill no block, at the end of an axis, go with the last block.
     end = np.where(high == height.shape, mask.shape, high * factor)
