@@ -24,7 +24,7 @@ from measuring.tomogram_truth import best_first, rated
 
 TARGET = "80S ribosome"
 SIZE_PX = (400, 400, 180)
-STEP_DEG = 14.0
+STEP_DEG = 20.0
 SHARE_LISTED = 4
 
 

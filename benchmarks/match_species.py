@@ -32,8 +32,8 @@ from measuring.species import DEFOCUS_UM, FILES, Recipe, Scene, make_scene, map_
 from measuring.tomogram_truth import best_first, rated
 
 ENGINES = ("exact", "bank")
-STEP_DEG = 17.0
-PEER_STEP_DEG = 12.0
+STEP_DEG = 20.0
+PEER_STEP_DEG = 17.0
 PEER_OPTIONS = (
     "--invert-target-contrast", "--tilt-weighting", "angle", "--defocus", DEFOCUS_UM * 1e4,
     "--amplitude-contrast", 0.07,
