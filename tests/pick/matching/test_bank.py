@@ -45,6 +45,19 @@ def test_boxes_hold_the_components_about_their_centre():
 
 
 @pytest.mark.parametrize("n", [11, 12])
+def test_the_mask_lies_as_the_components_do(n):
+    template = lumpy_template(n)
+    bank = build_bank(template, ROTATIONS[:5], weight=None, **ALL)
+    box = bank.mask_box()
+    assert box.shape == (bank.box_px,) * 3 == (2 * bank.reach_px + 1,) * 3
+    z, y, x = (bank.offset_zyx + n // 2).T
+    np.testing.assert_array_equal(bank.mask, template.mask[z, y, x])
+    corner = n // 2 + 1 - bank.reach_px
+    window = (slice(corner, corner + bank.box_px),) * 3
+    np.testing.assert_array_equal(box, np.pad(template.mask, 1)[window])
+
+
+@pytest.mark.parametrize("n", [11, 12])
 def test_the_reach_is_that_of_the_mask(n):
     template = lumpy_template(n, radius=3.0)
     bank = build_bank(template, ROTATIONS[:5], weight=None, **ALL)

@@ -30,7 +30,7 @@ def bank_of(template, weight, *, rotations=ROTATIONS, **options):
     return build_bank(template, rotations, weight=weight, **options)
 
 
-def searched(volume, template, bank, *, means=None, dtype=torch.float32, **options):
+def searched(volume, bank, *, means=None, dtype=torch.float32, **options):
     return search_bank(volume, bank, dtype=dtype, means=means or Means(), **options)
 
 
@@ -46,7 +46,7 @@ def test_at_full_rank_it_finds_what_the_exact_engine_finds(n, weighted):
     template, volume = lumpy_template(n, seed=n), centred(noise(SHAPE, smooth=0.7))
     weight = wedge(n) if weighted else None
     exact = search_exact(volume, template, ROTATIONS, weight=weight, means=Means())
-    found = searched(volume, template, bank_of(template, weight))
+    found = searched(volume, bank_of(template, weight))
     np.testing.assert_allclose(found.score, exact.score, atol=1e-4)
     assert np.mean(found.rotation != exact.rotation) < 2e-3
     assert found.tests == exact.tests == volume.size * len(ROTATIONS)
@@ -56,7 +56,7 @@ def test_at_full_rank_it_finds_what_the_exact_engine_finds(n, weighted):
 def test_at_full_rank_it_finds_what_plain_numpy_finds():
     template, volume = lumpy_template(11), centred(noise((16, 17, 18), smooth=0.7))
     weight = wedge(11)
-    found = searched(volume, template, bank_of(template, weight))
+    found = searched(volume, bank_of(template, weight))
     voxels = some_voxels(volume.shape, 60)
     wanted = scores_at(volume, template, weight, ROTATIONS, voxels)
     np.testing.assert_allclose(found.score[tuple(voxels.T)], wanted.max(axis=0), atol=1e-4)
@@ -66,8 +66,8 @@ def test_at_full_rank_it_finds_what_plain_numpy_finds():
 def test_coarser_products_stay_within_their_rounding(dtype):
     template, volume = lumpy_template(12), centred(noise(SHAPE, smooth=0.7))
     bank = bank_of(template, wedge(12))
-    fine = searched(volume, template, bank)
-    coarse = searched(volume, template, bank, dtype=dtype)
+    fine = searched(volume, bank)
+    coarse = searched(volume, bank, dtype=dtype)
     sd = fine.sigma
     assert np.sqrt(np.mean((coarse.score - fine.score) ** 2)) < 0.01 * sd
     assert np.abs(coarse.score - fine.score).max() < 0.08 * sd
@@ -80,9 +80,9 @@ def test_fewer_components_lose_the_energy_that_they_leave_out():
     weight = wedge(12)
     volume = placed(template, ROTATIONS[rotation], voxel, SHAPE, weight=weight, background=0.05)
     volume = centred(volume)
-    whole = searched(volume, template, bank_of(template, weight)).score[voxel]
+    whole = searched(volume, bank_of(template, weight)).score[voxel]
     bank = bank_of(template, weight, energy=0.95)
-    found = searched(volume, template, bank)
+    found = searched(volume, bank)
     assert np.unravel_index(found.score.argmax(), SHAPE) == voxel
     assert found.rotation[voxel] == rotation
     row, full = bank.parts, bank_of(template, weight).parts
@@ -99,8 +99,8 @@ def test_a_region_limits_the_search_and_changes_nothing_inside():
     region = np.zeros(SHAPE, bool)
     region[3:9, 20:28, 4:13] = True
     region[15, 2, 27] = True
-    whole = searched(volume, template, bank)
-    found = searched(volume, template, bank, region=region, means=Means(memory_bytes=10_000_000))
+    whole = searched(volume, bank)
+    found = searched(volume, bank, region=region, means=Means(memory_bytes=10_000_000))
     np.testing.assert_allclose(found.score[region], whole.score[region], atol=1e-5)
     assert np.all(found.score[~region] == 0)
     assert np.all(found.rotation[~region] == -1)
@@ -113,7 +113,7 @@ def test_a_region_limits_the_search_and_changes_nothing_inside():
 def test_an_empty_region_is_searched_in_no_time():
     template, volume = lumpy_template(9), centred(noise(SHAPE))
     found = searched(
-        volume, template, bank_of(template, None), region=np.zeros(SHAPE, bool),
+        volume, bank_of(template, None), region=np.zeros(SHAPE, bool),
         first=FirstRound(rank=3, rows=np.arange(0, 72, 3), kept=0.2),
     )  # fmt: skip
     assert np.all(found.rotation == -1)
@@ -128,8 +128,8 @@ def first_round(bank, *, energy=0.7, kept=0.2):
 def test_the_first_round_sends_on_the_fraction_wanted_and_the_best_are_among_it():
     template, volume = lumpy_template(12), centred(noise(SHAPE, smooth=0.7))
     bank = bank_of(template, wedge(12))
-    full = searched(volume, template, bank)
-    found = searched(volume, template, bank, first=first_round(bank))
+    full = searched(volume, bank)
+    found = searched(volume, bank, first=first_round(bank))
     again = np.isclose(found.score, full.score, atol=1e-5)
     # Those of the others whose first score is by chance the full one are few.
     assert np.mean(again) == pytest.approx(0.2, abs=0.03)
@@ -144,8 +144,8 @@ def test_a_particle_passes_the_first_round():
     bank = bank_of(template, weight)
     for rotation, voxel in ((5, (10, 12, 17)), (61, (12, 20, 8))):
         volume = placed(template, ROTATIONS[rotation], voxel, SHAPE, weight=weight, background=0.1)
-        found = searched(centred(volume), template, bank, first=first_round(bank, kept=0.05))
-        full = searched(centred(volume), template, bank)
+        found = searched(centred(volume), bank, first=first_round(bank, kept=0.05))
+        full = searched(centred(volume), bank)
         assert np.unravel_index(found.score.argmax(), SHAPE) == voxel
         assert found.rotation[voxel] == rotation
         assert found.score[voxel] == pytest.approx(full.score[voxel], abs=1e-6)
@@ -155,16 +155,16 @@ def test_cores_change_nothing_and_memory_the_rounding_alone():
     template, volume = lumpy_template(9), centred(noise((40, 44, 48)))
     bank = bank_of(template, None, max_rank=40)
     options = {"first": first_round(bank)}
-    whole = searched(volume, template, bank, **options)
+    whole = searched(volume, bank, **options)
     little = 33_000 * (bank.rank * 4 + 40)
-    split = searched(volume, template, bank, means=Means(memory_bytes=little), **options)
+    split = searched(volume, bank, means=Means(memory_bytes=little), **options)
     np.testing.assert_allclose(split.score, whole.score, atol=0.02 * whole.sigma)
     assert np.mean(np.abs(split.score - whole.score) > 1e-5) < 1e-3
     assert np.mean(split.rotation != whole.rotation) < 2e-3
     assert (split.variance, split.tests) == (whole.variance, whole.tests)
     for cores in (2, 3):
         means = Means(memory_bytes=little * cores, cores=cores)
-        same(split, searched(volume, template, bank, means=means, **options))
+        same(split, searched(volume, bank, means=means, **options))
 
 
 def cones_of(half_angle):
@@ -182,7 +182,7 @@ def test_cones_give_the_best_of_the_rotations_they_allow_and_no_more_than_their_
     cones = cones_of(45)
     exact = search_exact(volume, template, rotations, weight=None, cones=cones, means=Means())
     bank = bank_of(template, None, rotations=rotations)
-    found = searched(volume, template, bank, rotations=rotations, cones=cones)
+    found = searched(volume, bank, rotations=rotations, cones=cones)
     searched_there = cones.nearest >= 0
     assert np.all(found.rotation[~searched_there] == -1)
     assert np.all(found.score[~searched_there] == 0)
@@ -206,7 +206,7 @@ def test_cones_and_a_region_are_both_held_to():
     region[5:12, 5:30, 15:25] = True
     cones = cones_of(60)
     found = searched(
-        volume, template, bank_of(template, None), rotations=ROTATIONS, cones=cones, region=region
+        volume, bank_of(template, None), rotations=ROTATIONS, cones=cones, region=region
     )
     np.testing.assert_array_equal(found.rotation >= 0, region & (cones.nearest >= 0))
 
@@ -214,7 +214,7 @@ def test_cones_and_a_region_are_both_held_to():
 def test_cones_without_rotations_are_an_error():
     template, volume = lumpy_template(9), centred(noise(SHAPE))
     with pytest.raises(InputError, match="cones need the rotations"):
-        searched(volume, template, bank_of(template, None, max_rank=3), cones=cones_of(30))
+        searched(volume, bank_of(template, None, max_rank=3), cones=cones_of(30))
 
 
 def test_flat_volumes_score_nothing():
@@ -222,7 +222,7 @@ def test_flat_volumes_score_nothing():
     volume = np.zeros(SHAPE, np.float32)
     bank = bank_of(template, None)
     for first in (None, first_round(bank)):
-        found = searched(volume, template, bank, first=first)
+        found = searched(volume, bank, first=first)
         assert np.all(found.score == 0)
         assert np.all(found.rotation >= 0)
         assert found.variance == 0
@@ -239,7 +239,7 @@ def test_a_search_is_taken_up_again_with_the_same_result(tmp_path, monkeypatch, 
     bank = bank_of(template, None, max_rank=30)
     options = {"first": first_round(bank) if two_rounds else None}
     little = 33_000 * (bank.rank * 4 + 40)
-    plain = searched(volume, template, bank, means=Means(memory_bytes=little), **options)
+    plain = searched(volume, bank, means=Means(memory_bytes=little), **options)
     tiles = []
     search_tile = module._search_tile
     monkeypatch.setattr(
@@ -254,7 +254,7 @@ def test_a_search_is_taken_up_again_with_the_same_result(tmp_path, monkeypatch, 
     def go(progress, seen=volume):
         tiles.clear()
         means = Means(memory_bytes=little, checkpoints=tmp_path, progress=progress)
-        return searched(seen, template, bank, means=means, **options)
+        return searched(seen, bank, means=means, **options)
 
     with pytest.raises(StopSearchError):
         go(stop_in_the_middle)
@@ -271,7 +271,7 @@ def test_a_search_is_taken_up_again_with_the_same_result(tmp_path, monkeypatch, 
     # Another volume finds nothing of its own in the folder.
     other = centred(noise((40, 44, 48), seed=9))
     kept = go(told.append, other)
-    same(kept, searched(other, template, bank, means=Means(memory_bytes=little), **options))
+    same(kept, searched(other, bank, means=Means(memory_bytes=little), **options))
 
 
 @pytest.mark.parametrize("symmetry", ["C1", "C4", "D2"])
@@ -297,7 +297,7 @@ def test_another_device_finds_the_same():
     bank = bank_of(template, wedge(12))
     for first in (None, first_round(bank)):
         one, other = (
-            searched(volume, template, bank, first=first, means=Means(device=device))
+            searched(volume, bank, first=first, means=Means(device=device))
             for device in ("cpu", "cuda:0")
         )
         assert np.mean(np.abs(one.score - other.score) > 1e-4) < 1e-3
