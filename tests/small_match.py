@@ -19,7 +19,12 @@ BOX = 14
 DIAMETER = 140.0
 # x, y, z of voxels.
 PLACES = ((14, 15, 12), (45, 18, 25), (20, 46, 27), (48, 48, 13))
-QUICK = {"angular_step_deg": 30.0, "screen_step_deg": 30.0, "first_round_kept": 1.0}
+QUICK = {
+    "angular_step_deg": 30.0,
+    "screen_step_deg": 30.0,
+    "first_round_kept": 1.0,
+    "min_distance_angstrom": DIAMETER,
+}
 
 
 def particle(*, seed=5, name="particle"):
@@ -28,9 +33,9 @@ def particle(*, seed=5, name="particle"):
     axis = np.arange(BOX) - BOX // 2
     z, y, x = np.meshgrid(axis, axis, axis, indexing="ij")
     density = np.zeros((BOX, BOX, BOX))
-    for _ in range(25):
-        place = rng.normal(size=3)
-        place *= 4.2 * rng.random() ** (1 / 3) / np.linalg.norm(place)
+    places = rng.normal(size=(25, 3))
+    places *= (4.5 * rng.random(25) ** (1 / 3) / np.linalg.norm(places, axis=1))[:, None]
+    for place in places - places.mean(axis=0):
         square = (x - place[0]) ** 2 + (y - place[1]) ** 2 + (z - place[2]) ** 2
         density += rng.uniform(0.5, 1.5) * np.exp(-square / 2 / 1.1**2)
     mask = np.clip(6.0 - np.sqrt(x**2 + y**2 + z**2), 0, 1)
@@ -48,7 +53,7 @@ def rotations_of(count=4, *, seed=1):
     return random_rotations(count, rng=np.random.default_rng(seed))
 
 
-def tomogram(templates, *, shape=SHAPE, places=PLACES, rotations=None, noise=0.15, seed=0):
+def tomogram(templates, *, shape=SHAPE, places=PLACES, rotations=None, noise=0.3, seed=0):
     """Particles of the templates in turn, in noise, without the wedge beyond 60°."""
     rng = np.random.default_rng(seed)
     rotations = rotations_of(len(places)) if rotations is None else rotations
@@ -74,7 +79,7 @@ class Files:
     tilts: Path
 
 
-def write_files(folder, *, name="TS_01", noise=0.15, templates=None, seed=0):
+def write_files(folder, *, name="TS_01", noise=0.3, templates=None, seed=0):
     """Write a tomogram, its template with the mask, and its tilt angles."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
