@@ -82,7 +82,8 @@ def prepare_tomogram(
     clip(raw, settings.clip_sd)
     fine, fine_grid = _resampled(raw, image.grid, fine_pixel_angstrom, arrays, means)
     whitening = None
-    if settings.whitening:
+    # A flat volume, all zeros by now, has no spectrum to flatten.
+    if settings.whitening and any(plane.any() for plane in fine):
         whitening = whitening_profile(
             fine,
             box_px=box_px,
