@@ -3,13 +3,14 @@
     python benchmarks/match_species.py --pytme DIR [--species VLP ...] [--scratch DIR] [--reuse]
 
 The 80S ribosome and six smaller targets (20S proteasome, apoferritin, beta-galactosidase,
-thyroglobulin, GroEL, a virus-like particle). Each tomogram (96 x 216 x 216 voxels of 10 Å, 41 tilts,
-3 µm underfocus, phases flipped, 20 e/Å² in all) holds up to 40 targets among the six other species, a vesicle and
-gold. At the usual six times as many electrons most of these species are found without
-a fault by everybody, which tells nothing (``--exposure 120``). Everybody gets the same template and mask, and the same knowledge of the tilts: cryopick takes
-angles, exposures and defoci; pyTME what served it best here (``PEER_OPTIONS``). The number of
-rotations is nearly the same: pyTME's set of 4,344 (12.3 degrees at worst) and our list at 17 degrees
-between neighbours. Point groups are not used.
+thyroglobulin, GroEL, a virus-like particle). Each tomogram (96 x 216 x 216 voxels of 10 Å, 41
+tilts, 3 µm underfocus, phases flipped, 20 e/Å² in all) holds up to 40 targets among the six other
+species, a vesicle and gold. At the usual six times as many electrons most of these species are
+found without a fault by everybody, which tells nothing (``--exposure 120``). Everybody gets the
+same template and mask, and the same knowledge of the tilts: cryopick takes angles, exposures and
+defoci; pyTME what served it best here (``PEER_OPTIONS``). The number of rotations is nearly the
+same: pyTME's set of 1,992 (``-a 17``) and our list of 1,944, 20 degrees apart. Point groups are
+not used.
 
 Average precision is that of the best four picks per target, within a quarter of the diameter.
 pyTME: see match_against_pytme.py. Prints a table, and writes results/match_species.json.

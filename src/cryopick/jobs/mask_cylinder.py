@@ -6,32 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cryopick.jobs.mask_outputs import (
-    box_and_pixel,
     collect_mask,
     length_px,
     mask_item,
     write_mask,
 )
+from cryopick.jobs.mask_shape import ShapeMaskParams
 from cryopick.ops.masks import cylinder_mask
-from cryopick.run.job import Item, Job, Outcome, Params, Worker, param
+from cryopick.run.job import Item, Job, Outcome, Worker, param
 
 
-class MaskCylinderParams(Params):
+class MaskCylinderParams(ShapeMaskParams):
     """Parameters of ``mask cylinder``."""
 
-    box_px: int | None = param(
-        None,
-        description="Edge of the box; that of --like where not given",
-        unit="px",
-        ge=4,
-        le=2000,
-    )
-    like: str | None = param(
-        None, description="Template that the mask is for: gives box and pixel size"
-    )
-    pixel_size_angstrom: float | None = param(
-        None, description="Pixel size of the mask; needed for lengths in Å", unit="Å", gt=0
-    )
     radius_angstrom: float | None = param(
         None, description="Radius of the cylinder", unit="Å", gt=0
     )
@@ -44,20 +31,11 @@ class MaskCylinderParams(Params):
     height_px: float | None = param(
         None, description="The same in pixels", unit="px", gt=0, flag="--height-px"
     )
-    soft_edge_angstrom: float | None = param(
-        None,
-        description="Standard deviation of the Gaussian edge outside of it; 1 px where not given",
-        unit="Å",
-        ge=0,
-    )
-    soft_edge_px: float | None = param(
-        None, description="The same in pixels", unit="px", ge=0, flag="--soft-edge-px"
-    )
 
 
 def plan(params: MaskCylinderParams) -> list[Item]:
     """One item: the mask, all lengths in pixels."""
-    box, pixel = box_and_pixel(params.box_px, params.pixel_size_angstrom, params.like)
+    box, pixel = params.box()
     return mask_item(
         box,
         pixel_size_angstrom=pixel,
@@ -67,13 +45,7 @@ def plan(params: MaskCylinderParams) -> list[Item]:
         height_px=length_px(
             "height", params.height_angstrom, params.height_px, pixel_size_angstrom=pixel
         ),
-        soft_px=length_px(
-            "soft-edge",
-            params.soft_edge_angstrom,
-            params.soft_edge_px,
-            pixel_size_angstrom=pixel,
-            default_px=1.0,
-        ),
+        soft_px=params.soft_px(pixel),
     )
 
 

@@ -7,63 +7,35 @@ from pathlib import Path
 
 from cryopick.errors import InputError
 from cryopick.jobs.mask_outputs import (
-    box_and_pixel,
     collect_mask,
     length_px,
     mask_item,
     write_mask,
 )
+from cryopick.jobs.mask_shape import ShapeMaskParams
 from cryopick.ops.masks import ellipsoid_mask
-from cryopick.run.job import Item, Job, Outcome, Params, Worker, param
+from cryopick.run.job import Item, Job, Outcome, Worker, param
 
 
-class MaskEllipsoidParams(Params):
+class MaskEllipsoidParams(ShapeMaskParams):
     """Parameters of ``mask ellipsoid``."""
 
-    box_px: int | None = param(
-        None,
-        description="Edge of the box; that of --like where not given",
-        unit="px",
-        ge=4,
-        le=2000,
-    )
-    like: str | None = param(
-        None, description="Template that the mask is for: gives box and pixel size"
-    )
-    pixel_size_angstrom: float | None = param(
-        None, description="Pixel size of the mask; needed for lengths in Å", unit="Å", gt=0
-    )
     radii_angstrom: tuple[float, float, float] | None = param(
         None, description="Radii along x, y and z", unit="Å"
     )
     radii_px: tuple[float, float, float] | None = param(
         None, description="The same in pixels", unit="px", flag="--radii-px"
     )
-    soft_edge_angstrom: float | None = param(
-        None,
-        description="Standard deviation of the Gaussian edge outside of it; 1 px where not given",
-        unit="Å",
-        ge=0,
-    )
-    soft_edge_px: float | None = param(
-        None, description="The same in pixels", unit="px", ge=0, flag="--soft-edge-px"
-    )
 
 
 def plan(params: MaskEllipsoidParams) -> list[Item]:
     """One item: the mask, all lengths in pixels."""
-    box, pixel = box_and_pixel(params.box_px, params.pixel_size_angstrom, params.like)
+    box, pixel = params.box()
     return mask_item(
         box,
         pixel_size_angstrom=pixel,
         radii_px=_radii_px(params, pixel),
-        soft_px=length_px(
-            "soft-edge",
-            params.soft_edge_angstrom,
-            params.soft_edge_px,
-            pixel_size_angstrom=pixel,
-            default_px=1.0,
-        ),
+        soft_px=params.soft_px(pixel),
     )
 
 
