@@ -104,3 +104,15 @@ def test_pictures_with_and_without_projections():
     assert one.startswith(b"\x89PNG")
     height = [int.from_bytes(png[20:24], "big") for png in (one, two)]
     assert height[1] == 2 * height[0]
+
+
+def test_built_in_shapes_are_maps_of_known_size(tmp_path, monkeypatch):
+    shape = open_map("ribosome", None)
+    assert shape.grid.pixel_size_angstrom == 2.0
+    assert len(set(shape.grid.shape)) == 1
+    with pytest.raises(InputError, match="--pixel-size: ribosome is a built-in shape"):
+        open_map("ribosome", 3.0)
+    # A file of that name comes first.
+    monkeypatch.chdir(tmp_path)
+    write_mrc(tmp_path / "ribosome", np.zeros((4, 4, 4), np.float32), 7.0)
+    assert open_map("ribosome", None).grid.pixel_size_angstrom == 7.0

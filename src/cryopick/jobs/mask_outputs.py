@@ -15,8 +15,10 @@ from cryopick.io.atomic import write_text
 from cryopick.io.images import open_image, write_mrc
 from cryopick.jobs.picture import png_of, show_grey
 from cryopick.jobs.simulated_images import hand_out
-from cryopick.model import Image, ImageStack
+from cryopick.model import Grid, Image, ImageStack
 from cryopick.run.job import Cost, Item, Outcome, Plot
+from cryopick.simulate.maps import load_map
+from cryopick.simulate.shapes import NATIVE_PIXEL_ANGSTROM, SHAPES
 
 MASK = "mask.mrc"
 FACTS = "facts.json"
@@ -29,8 +31,13 @@ def open_map(
 ) -> Image:
     """Open a map of known pixel size; a cube that is written as a stack of sections is a map.
 
-    Where the pixel size is not known, ``flag`` is how to give it.
+    Where the pixel size is not known, ``flag`` is how to give it. A built-in shape of
+    ``simulate`` may be named in place of a file.
     """
+    if str(path) in SHAPES and not Path(path).exists():
+        if pixel_size_angstrom is not None:
+            raise InputError(f"{flag}: {path} is a built-in shape, whose size is known; leave it out")
+        return _built_in(str(path))
     image = open_image(path, pixel_size_angstrom=pixel_size_angstrom)
     shape = tuple(int(n) for n in image.data.shape)
     if len(shape) != 3 or (isinstance(image, ImageStack) and len(set(shape)) > 1):
@@ -44,6 +51,12 @@ def open_map(
     if not image.facts["pixel_size_known"]:
         raise InputError(f"{path}: its pixel size is not known; give {flag}")
     return image
+
+
+def _built_in(name: str) -> Image:
+    density = load_map(name, NATIVE_PIXEL_ANGSTROM).density
+    grid = Grid(shape=density.shape, pixel_size_angstrom=NATIVE_PIXEL_ANGSTROM)
+    return Image(data=density, grid=grid, name=name, facts={"pixel_size_known": True})
 
 
 def box_and_pixel(

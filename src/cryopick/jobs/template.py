@@ -33,7 +33,10 @@ class TemplateParams(Params):
     """Parameters of ``template``."""
 
     maps: list[str] = param(
-        [], description="Maps; each becomes a template. Repeat for several", flag="--map"
+        [],
+        description="Maps: files, or built-in shapes as in `simulate`; each becomes a template. "
+        "Repeat for several",
+        flag="--map",
     )
     pixel_size_angstrom: float | None = param(
         None,
