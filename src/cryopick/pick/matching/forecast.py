@@ -29,7 +29,7 @@ _TURN_SECONDS = 60e-9
 _REFINE_SECONDS = 3.0e-7
 _MINIMUM_SECONDS = 4.0
 # Bytes per voxel of the tomogram, and of the searched volume, while it is searched.
-_BYTES_FINE = 16
+_BYTES_FINE = 9.5
 _BYTES_SCREEN = 28
 _BYTES_TILE = 1_200_000_000
 _BYTES_PROCESS = 500_000_000

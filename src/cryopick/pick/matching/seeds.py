@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick.geometry.rotation import normalise
+from cryopick.geometry.rotation import multiply, normalise
 from cryopick.geometry.symmetry import point_group
 from cryopick.pick.matching.bank import Bank
 from cryopick.pick.matching.patches import component_values
 from cryopick.pick.matching.search import Cones, Means
 
-_VOXELS_AT_ONCE = 2048
+if TYPE_CHECKING:
+    import torch
+
+_VOXELS_AT_ONCE = 1024
 
 
 def best_rotations(
@@ -57,56 +61,53 @@ def best_rotations(
 
     basis = torch.from_numpy(bank.parts.basis)
     coefficients = torch.from_numpy(bank.parts.coefficients)
-    images = _images(rotations, symmetry)
+    images = torch.from_numpy(_images(rotations, symmetry).astype(np.float32))
     near = float(np.cos(np.deg2rad(apart_deg) / 2))
     out = np.full((len(voxel_zyx), count, 4), np.nan)
     for first in range(0, len(voxel_zyx), _VOXELS_AT_ONCE):
-        part = voxel_zyx[first : first + _VOXELS_AT_ONCE]
+        rows = slice(first, first + _VOXELS_AT_ONCE)
+        part = voxel_zyx[rows]
         values = component_values(volume, part, basis=basis, offset_zyx=bank.offset_zyx)
-        scores = (coefficients @ values).T.numpy()
-        for row, score in enumerate(scores):
-            axis = -1 if cones is None else int(cones.nearest[tuple(part[row])])
-            if cones is not None and axis >= 0:
-                # One axis at a time: a mesh has a hundred thousand of them.
-                own = replace(cones, axis=cones.axis[axis : axis + 1])
-                score = np.where(own.allowed(rotations)[0], score, -np.inf)  # noqa: PLW2901 (of this voxel alone)
-            score = score.copy()  # noqa: PLW2901 (of this voxel alone)
-            if beside is not None:
-                score[_near(images, beside[first + row], near)] = -np.inf
-            chosen = _distinct(score, rotations, images, count=count, near=near)
-            out[first + row, : len(chosen)] = rotations[chosen]
+        scores = (coefficients @ values).T
+        if cones is not None:
+            _forbid(scores, part, rotations, cones)
+        if beside is not None:
+            known = torch.from_numpy(normalise(beside[rows]).astype(np.float32))
+            scores.masked_fill_(_near(images, known, near), -torch.inf)
+        for column in range(count):
+            best = scores.argmax(dim=1)
+            found = torch.isfinite(scores.gather(1, best[:, None])[:, 0]).numpy()
+            out[rows, column][found] = rotations[best.numpy()[found]]
+            scores.masked_fill_(_near(images, images[0][best], near), -torch.inf)
         means.progress(min(1.0, (first + len(part)) / len(voxel_zyx)))
     return out
 
 
 def _images(rotations: NDArray[np.float64], symmetry: str) -> NDArray[np.float64]:
-    """Equivalents of every rotation: ``(group, m, 4)``."""
-    from cryopick.geometry.rotation import multiply
-
-    return multiply(rotations[None], point_group(symmetry)[:, None])
-
-
-def _distinct(
-    score: NDArray[np.float32],
-    rotations: NDArray[np.float64],
-    images: NDArray[np.float64],
-    *,
-    count: int,
-    near: float,
-) -> list[int]:
-    """Indices of the highest scores, each far from those taken before it; uses ``score`` up."""
-    chosen: list[int] = []
-    while len(chosen) < count:
-        best = int(score.argmax())
-        if not np.isfinite(score[best]):
-            break
-        chosen.append(best)
-        score[_near(images, rotations[best], near)] = -np.inf
-    return chosen
+    """Equivalents of every rotation: ``(group, m, 4)``; the first are the rotations themselves."""
+    group = point_group(symmetry)
+    own = np.abs(group[:, 0]).argmax()
+    return multiply(rotations[None], np.roll(group, -own, axis=0)[:, None])
 
 
-def _near(
-    images: NDArray[np.float64], rotation: NDArray[np.float64], near: float
-) -> NDArray[np.bool_]:
-    """Which rotations, in any of their equivalents, lie near to one."""
-    return np.abs(images @ normalise(rotation)).max(axis=0) >= near
+def _near(images: torch.Tensor, rotation: torch.Tensor, near: float) -> torch.Tensor:
+    """Which of ``m`` rotations, in any of their equivalents, lie near to each of ``n``: ``(n, m)``."""
+    import torch
+
+    found = torch.zeros((len(rotation), images.shape[1]), dtype=torch.bool)
+    for image in images:
+        found |= (rotation @ image.T).abs_() >= near
+    return found
+
+
+def _forbid(
+    scores: torch.Tensor, voxel: NDArray[np.int64], rotations: NDArray[np.float64], cones: Cones
+) -> None:
+    """Take the rotations out of the choice that the voxels' cones do not allow, in place."""
+    import torch
+
+    for row, axis in enumerate(cones.nearest[tuple(voxel.T)]):
+        if axis >= 0:
+            # One axis at a time: a mesh has a hundred thousand of them.
+            own = replace(cones, axis=cones.axis[axis : axis + 1])
+            scores[row, torch.from_numpy(~own.allowed(rotations)[0])] = -torch.inf
