@@ -77,6 +77,17 @@ def test_as_few_components_as_hold_the_energy(energy):
     assert parts.energy[-2] < energy
 
 
+def test_no_fewer_components_than_wanted_unless_there_are_none():
+    matrix = decaying(120, 200, power=2.0)
+    assert len(found(matrix, max_rank=40, energy=0.9).basis) < 12
+    parts = found(matrix, max_rank=40, energy=0.9, least_rank=12)
+    assert len(parts.basis) == 12
+    np.testing.assert_allclose(parts.energy, held(matrix)[:12], atol=1e-5)
+    assert len(found(matrix, max_rank=8, energy=0.5, least_rank=12).basis) == 8
+    few = decaying(30, 50, rank=4)
+    assert len(found(few, max_rank=40, energy=0.5, least_rank=12).basis) == 4
+
+
 def test_max_rank_ends_it_where_the_energy_is_not_reached(monkeypatch):
     matrix = decaying(120, 200, power=0.3)
     monkeypatch.setattr(module, "_FIRST_RANK", 3)

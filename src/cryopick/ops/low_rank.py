@@ -69,7 +69,13 @@ class LowRank:
 
 
 def low_rank(
-    rows: Rows, count: int, *, max_rank: int, energy: float = 1.0, seed: int = 0
+    rows: Rows,
+    count: int,
+    *,
+    max_rank: int,
+    energy: float = 1.0,
+    least_rank: int = 1,
+    seed: int = 0,
 ) -> LowRank:
     """Find the strongest components of ``count`` rows.
 
@@ -84,6 +90,8 @@ def low_rank(
         Most components wanted.
     energy
         Fewer where they hold this fraction of the energy of the rows.
+    least_rank
+        But no fewer than these, unless the rows have no more.
     seed
         Of the random start; the same seed gives the same components.
 
@@ -111,7 +119,7 @@ def low_rank(
         sample = torch.cat([rows(part) for part in _parts(chosen)])
     else:
         sample = every[torch.from_numpy(chosen)]
-    basis = _basis_for(energy, sample, max_rank, rng=rng)
+    basis = _basis_for(energy, sample, max_rank, least_rank=least_rank, rng=rng)
     coefficients = torch.empty((count, basis.shape[0]), dtype=torch.float32, device=basis.device)
     total = 0.0
     for part in _parts(np.arange(count)):
@@ -131,7 +139,12 @@ def _parts(index: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 
 
 def _basis_for(
-    energy: float, sample: torch.Tensor, max_rank: int, *, rng: np.random.Generator
+    energy: float,
+    sample: torch.Tensor,
+    max_rank: int,
+    *,
+    least_rank: int,
+    rng: np.random.Generator,
 ) -> torch.Tensor:
     """As many leading components as hold the energy: few are tried first, as they cost less."""
     import torch
@@ -139,12 +152,12 @@ def _basis_for(
     total = float(sample.double().square().sum())
     if total == 0:
         raise InputError("low rank: every row is 0, so there is no component to find")
-    rank = max_rank if energy >= 1 else min(max_rank, _FIRST_RANK)
+    rank = max_rank if energy >= 1 else min(max_rank, max(_FIRST_RANK, least_rank))
     while True:
         basis = _leading_rows(sample, rank, rng=rng)
         held = (sample @ basis.T).double().square().sum(0).cumsum(0) / max(total, 1e-300)
         if float(held[-1]) >= energy:
-            return basis[: int(torch.searchsorted(held, energy)) + 1]
+            return basis[: max(int(torch.searchsorted(held, energy)) + 1, least_rank)]
         if rank >= max_rank:
             return basis
         rank = min(max_rank, 2 * rank)

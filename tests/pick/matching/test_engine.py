@@ -55,7 +55,15 @@ def test_the_bank_takes_the_step_of_the_screen():
     assert f"bank of {plan.bank.rank} components" in plan.sentences[0]
 
 
-def test_more_energy_takes_more_components():
+def test_a_smooth_particle_gets_more_components_than_its_energy_asks_for():
+    smooth = lumpy_template(12, smooth=2.5)
+    plan = planned(smooth, engine="bank")
+    assert plan.bank.rank == engine.LEAST_RANK
+    assert plan.bank.parts.rank_for(0.9) < 30
+
+
+def test_more_energy_takes_more_components(monkeypatch):
+    monkeypatch.setattr(engine, "LEAST_RANK", 1)
     ranks = [planned(engine="bank", energy=e).bank.rank for e in (0.6, 0.9, 0.99)]
     assert ranks[0] < ranks[1] < ranks[2]
 

@@ -17,6 +17,7 @@ from cryopick.pick.matching.search import Cones, Means
 from cryopick.pick.matching.settings import MatchSettings
 from cryopick.pick.matching.template import TurnedTemplates
 from pick.matching.cases import lumpy_template
+from pick.matching.worlds import particle
 
 SHAPE, PIXEL, N = (48, 64, 64), 10.0, 16
 PLACES = np.array([[14, 15, 13], [46, 17, 30], [30, 34, 21], [13, 48, 33], [50, 47, 16]])
@@ -99,6 +100,16 @@ def test_all_particles_come_first_where_they_are_and_as_they_lie(plain):
     assert len(plain.outside_cone) == 0
 
 
+def test_orientations_of_a_smooth_particle_are_told_apart(tmp_path):
+    """Nine tenths of its energy are the same in poses half a turn apart."""
+    templates = [particle(N)]
+    found = matched(world(templates, noise=1.0), tmp_path, templates=templates)
+    distance, angle, which = errors(found.pool)
+    assert sorted(which) == [0, 1, 2, 3, 4]
+    assert distance.max() < 0.5
+    assert angle.max() < 8
+
+
 def test_what_it_tells_of_the_search(plain):
     facts = plain.facts
     assert (facts.image, facts.engine, facts.angular_step_deg) == ("t", "bank", 25.0)
@@ -109,7 +120,7 @@ def test_what_it_tells_of_the_search(plain):
     # One trial scores far below the best of many, and the map above the trials.
     assert 0.02 < one.sigma < 0.2
     assert one.sigma_refined == pytest.approx(one.sigma, rel=0.3)
-    assert 2 * one.sigma < np.median(plain.score) < 5 * one.sigma
+    assert 1.5 * one.sigma < np.median(plain.score) < 5 * one.sigma
     assert plain.template is None
     assert plain.beads == 0
     assert any("bank of" in sentence for sentence in plain.sentences)

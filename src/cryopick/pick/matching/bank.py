@@ -97,6 +97,7 @@ def build_bank(
     weight: NDArray[np.float32] | None,
     energy: float = 1.0,
     max_rank: int = MAX_RANK,
+    least_rank: int = 1,
     seed: int = 0,
     device: str = "cpu",
 ) -> Bank:
@@ -108,8 +109,8 @@ def build_bank(
     ----------
     energy
         As few components as hold this fraction of the templates' energy.
-    max_rank
-        But no more than these.
+    max_rank, least_rank
+        But no more and no fewer than these.
     """
     import torch
 
@@ -136,7 +137,14 @@ def build_bank(
             f"template {template.name}: nothing is left of it under its mask after the weights; "
             "check the band-pass"
         )
-    parts = low_rank(rows, len(rotations), max_rank=max_rank, energy=energy, seed=seed)
+    parts = low_rank(
+        rows,
+        len(rotations),
+        max_rank=max_rank,
+        energy=energy,
+        least_rank=least_rank,
+        seed=seed,
+    )
     return Bank(
         parts=parts, offset_zyx=offset.astype(np.int64), mask=template.mask[template.mask > 0]
     )

@@ -14,7 +14,12 @@ from cryopick.geometry.symmetry import point_group
 from cryopick.ops.low_rank import low_rank
 from cryopick.pick.matching.bank import MAX_RANK
 from cryopick.pick.matching.cost import Speed, exact_seconds, machine_speed, seconds_for_sizes
-from cryopick.pick.matching.engine import FIRST_ROUND_STEP, LEAST_ENERGY, spherical_hull
+from cryopick.pick.matching.engine import (
+    FIRST_ROUND_STEP,
+    LEAST_ENERGY,
+    LEAST_RANK,
+    spherical_hull,
+)
 from cryopick.pick.matching.imaging import Imaging
 from cryopick.pick.matching.scaled import scaled_template
 from cryopick.pick.matching.settings import MatchSettings
@@ -99,7 +104,7 @@ def forecast(
             coarse,
             settings,
             count=count,
-            rank=found_rank,
+            rank=max(found_rank, LEAST_RANK),
             energy=energy,
             voxels=voxels * searched,
             cores=cores,

@@ -42,7 +42,7 @@ class MatchSettings:
         Voxel of the search; None: a sixteenth of the diameter or the tomogram's voxel. The exact
         engine searches at the tomogram's voxel where not given.
     energy
-        Fraction of the templates' energy that the bank holds.
+        Fraction of the templates' energy that the bank holds; it has 64 components at least.
     first_round_energy, first_round_kept
         The bank's first round: energy of its components, and the fraction of the voxels that goes
         on to the full product; 1: there is no first round.
