@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from cryopick.io.images import write_mrc
 from cryopick.jobs import match_cost
-from cryopick.jobs.match_cost import item_cost
+from cryopick.jobs.match_cost import item_cost, searched_fraction
 from cryopick.model import Grid, Image
 from cryopick.pick.matching.imaging import Imaging
 from cryopick.pick.matching.settings import MatchSettings
@@ -72,3 +73,15 @@ def test_a_real_forecast_grows_with_the_tomogram(monkeypatch):
     small, large = cost((40, 64, 64)), cost((80, 128, 128))
     assert 0 < small.seconds < large.seconds
     assert 0 < small.memory_bytes < large.memory_bytes
+
+
+def test_what_is_not_searched_costs_less(tmp_path):
+    mask = np.zeros((40, 8, 10), np.int8)
+    mask[10:30, :4] = 1
+    write_mrc(tmp_path / "mask.mrc", mask, 10.0, dtype="int8")
+    tomogram = image((40, 8, 10))
+    everything = (None, None, None)
+    assert searched_fraction(tomogram, None, everything) == 1.0
+    assert searched_fraction(tomogram, None, ((0, 4), None, (10, 30))) == 0.2
+    assert searched_fraction(tomogram, tmp_path / "mask.mrc", everything) == 0.2
+    assert searched_fraction(tomogram, tmp_path / "mask.mrc", ((0, 1), None, None)) == 0.05

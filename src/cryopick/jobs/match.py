@@ -21,12 +21,14 @@ from cryopick.jobs.chosen_outputs import save_chosen
 from cryopick.jobs.image_inputs import item_id, open_single
 from cryopick.jobs.match_cones import cones_of
 from cryopick.jobs.match_conflicts import check_options, check_source
-from cryopick.jobs.match_cost import item_cost
+from cryopick.jobs.match_cost import item_cost, searched_fraction
 from cryopick.jobs.match_inputs import (
     imaging_of,
     load_templates,
     mask_is_ball,
+    mask_path,
     own_rotations,
+    ranges_of,
     region_of,
     settings_of,
     tomogram_sources,
@@ -58,7 +60,7 @@ def plan(params: MatchParams) -> list[Item]:
     settings = settings_of(params)
     candidate_settings(params)
     templates = load_templates(params)
-    own_rotations(params)
+    rotations = own_rotations(params)
     items: list[Item] = []
     sources = tomogram_sources(params)
     for source in sources:
@@ -80,7 +82,13 @@ def plan(params: MatchParams) -> list[Item]:
                     "warnings": list(source.warnings),
                 },
                 cost=item_cost(
-                    image, templates, settings=settings, imaging=imaging, items=len(sources)
+                    image,
+                    templates,
+                    settings=settings,
+                    imaging=imaging,
+                    items=len(sources),
+                    searched=searched_fraction(image, mask_path(source, params), ranges_of(params)),
+                    rotations=None if rotations is None else len(rotations),
                 ),
             )
         )

@@ -173,14 +173,22 @@ def region_of(
     mask, grid_of_mask = None, None
     if path is not None:
         mask, grid_of_mask = tomogram_mask(path, image)
-    ranges = (params.search_x, params.search_y, params.search_z)
 
     def region(grid: Grid) -> NDArray[np.bool_] | None:
         return searched_region(
-            grid, tomogram=image.grid, mask=mask, mask_grid=grid_of_mask, ranges_px=ranges
+            grid,
+            tomogram=image.grid,
+            mask=mask,
+            mask_grid=grid_of_mask,
+            ranges_px=ranges_of(params),
         )
 
     return region
+
+
+def ranges_of(params: MatchParams) -> tuple[tuple[int, int] | None, ...]:
+    """First and end pixel along x, y and z; None: all of that axis."""
+    return params.search_x, params.search_y, params.search_z
 
 
 def mask_path(source: TomogramSource, params: MatchParams) -> Path | None:
