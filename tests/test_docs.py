@@ -159,6 +159,17 @@ def test_commands_of_tutorials_and_guides_work_as_shown(tmp_path, monkeypatch, c
     assert same[0].read_bytes() == same[1].read_bytes()
 
 
+def test_the_tutorial_of_template_matching_works_as_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run_page(WRITTEN["docs/tutorials/template_matching.md"], capsys) >= 8
+    # All picks are ribosomes; the other half of the truth is of another species.
+    scores = json.loads((tmp_path / "matched_scores" / "summary.json").read_text("utf-8"))
+    assert scores["precision"] > 0.9
+    assert 0.45 <= scores["recall"] <= 0.5
+    for name in ("imod/tomo_01.mod", "chimerax/tomo_01.cxc", "import_list.star"):
+        assert (tmp_path / "matched" / name).is_file()
+
+
 def test_the_command_line_example_of_the_readme_works(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     section = WRITTEN["README.md"].split("## From the command line")[1].split("\n## ")[0]
