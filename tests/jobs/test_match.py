@@ -228,6 +228,25 @@ def test_cones_keep_orientations_near_their_priors(files, tmp_path):
     assert off[best] < 5
 
 
+def test_faint_particles_at_their_priors_are_found(tmp_path):
+    """Where all that is searched is particle, the spread of the scores is not that of noise."""
+    files = write_files(tmp_path, noise=1.2)
+    grid = open_image(files.tomogram).grid
+    priors = Picks.of(np.array(PLACES) * PIXEL, image="TS_01", orientation=rotations_of())
+    write_picks(priors, tmp_path / "priors.star", Frame(grids={"TS_01": grid}), name="relion5")
+    match(
+        files, tmp_path / "job", cone=(str(tmp_path / "priors.star"), 20.0),
+        cone_distance_angstrom=2 * PIXEL,
+    )  # fmt: skip
+    picks = active(load_picks(item(tmp_path / "job") / "picks.npz"))
+    away = np.linalg.norm(picks.position_angstrom[:, None] / PIXEL - np.array(PLACES), axis=2)
+    assert len(picks) == 4
+    assert away.min(axis=0).max() < 1
+    # What the search itself takes for its spread would have hidden all of them.
+    (template,) = load_facts(item(tmp_path / "job") / "search.json").templates
+    assert template.sigma > 2 * template.sigma_refined
+
+
 def test_the_plan_names_what_will_be_done(files):
     (one,) = plan(params_for(files, tilts=str(files.tilts), defocus="2.5"))
     assert one.id == one.inputs["name"] == "TS_01"

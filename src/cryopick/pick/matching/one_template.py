@@ -122,7 +122,10 @@ class TemplateSearch:
         if self.settings.noise != "none":
             background = self._background(plan, coarse, _part(means, "noise", spans[1], spans[2]))
             score = score - background
-        pool = self._pool(score, background, result, plan, template=template, index=index)
+        floor = _POOL_FLOOR_SD * self._spread(result, plan, means)
+        pool = self._pool(
+            score, background, result, plan, template=template, index=index, floor=floor
+        )
         refining = _part(means, "refine", spans[2], spans[3])
         sigma = None
         if self.settings.refine and len(pool) > 0:
@@ -239,6 +242,19 @@ class TemplateSearch:
             region=self.region,
         )
 
+    def _spread(self, result: SearchResult, plan: Plan, means: Means) -> float:
+        """Standard deviation of background scores; near particles alone that of the search is wider."""
+        if self.region is None and self.cones is None:
+            return result.sigma
+        anywhere = random_pose_sigma(
+            self.prepared.screen,
+            plan.template,
+            weight=self._weight(plan.template),
+            seed=self.seed,
+            device=means.device,
+        )
+        return min(result.sigma, anywhere)
+
     def _pool(
         self,
         score: NDArray[np.float32],
@@ -248,6 +264,7 @@ class TemplateSearch:
         *,
         template: Template,
         index: int,
+        floor: float,
     ) -> Pool:
         """Local maxima of the corrected map; the pool keeps score and background apart."""
         distance = self.settings.min_distance_angstrom or template.diameter_angstrom / 2
@@ -257,7 +274,7 @@ class TemplateSearch:
             result.rotation,
             plan.rotations,
             grid=grid,
-            floor=_POOL_FLOOR_SD * result.sigma,
+            floor=floor,
             min_distance_px=distance / grid.pixel_size_angstrom,
             max_candidates=self.settings.pool_for(
                 self._voxels() * grid.pixel_size_angstrom**3, template.diameter_angstrom
