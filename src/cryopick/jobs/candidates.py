@@ -14,6 +14,7 @@ from cryopick.errors import FormatError, InputError, MissingFileError
 from cryopick.io.images import open_image
 from cryopick.jobs.chosen_outputs import collect_chosen, save_chosen
 from cryopick.jobs.image_inputs import image_paths, open_single
+from cryopick.jobs.match_inputs import inside_mask
 from cryopick.jobs.pick_outputs import open_for_picking
 from cryopick.model import Image
 from cryopick.pick.matching.candidate_settings import DEFAULT_FDR, CandidateSettings
@@ -253,9 +254,12 @@ def _score_map(place: Path, facts: SearchFacts) -> Image:
 def _mask(path: str, tomogram: Image) -> Image:
     """The mask; one with the tomogram's shape lies as the tomogram does, whatever its header."""
     mask = open_image(path)
-    if isinstance(mask, Image) and mask.grid.shape == tomogram.grid.shape:
-        return Image(data=mask.data, grid=tomogram.grid, name=mask.name)
-    return open_single(path, None)
+    if not isinstance(mask, Image) or mask.grid.shape != tomogram.grid.shape:
+        mask = open_single(path, None)
+    same = mask.grid.shape == tomogram.grid.shape
+    # Only bytes can have the wrong sign; others are read plane by plane where they are needed.
+    data = inside_mask(np.asarray(mask.data[...])) if mask.data.dtype == np.int8 else mask.data
+    return Image(data=data, grid=tomogram.grid if same else mask.grid, name=mask.name)
 
 
 def _next_command(folder: Path, params: CandidatesParams) -> str:

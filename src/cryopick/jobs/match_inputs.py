@@ -199,15 +199,26 @@ def mask_path(source: TomogramSource, params: MatchParams) -> Path | None:
 def tomogram_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], Grid]:
     """Read the mask of a tomogram: of its shape, or of another binning of it."""
     grid = mask_grid(path, image)
-    values = np.asarray(_mask_volume(path).data[...])
-    if values.dtype == np.int8 and values.min() < 0:
-        # Bytes without a sign that were written as if they had one: 255 reads as -1; or 128 was
-        # taken off, so that 0 and 1 read as -128 and -127.
+    return inside_mask(np.asarray(_mask_volume(path).data[...])), grid
+
+
+def inside_mask(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where a mask is above 0.
+
+    Masks of bytes are often written with the wrong sign: 255 reads as -1; or 128 was taken off, so
+    that 0 and 1 read as -128 and -127.
+
+    Examples
+    --------
+    >>> inside_mask(np.int8([0, -1])), inside_mask(np.int8([-128, -127]))
+    (array([False,  True]), array([False,  True]))
+    """
+    if values.dtype == np.int8 and values.size and values.min() < 0:
         if values.max() <= -127:
             values = values.astype(np.int16) + 128
         elif values.max() <= 0:
             values = values.view(np.uint8)
-    return values > 0, grid
+    return values > 0
 
 
 def mask_grid(path: Path, image: Image) -> Grid:

@@ -64,7 +64,8 @@ class TemplateRun:
     score
         ``(z, y, x)``: the map, less the background where that is corrected.
     sigma_refined
-        Standard deviation of the score of random poses at the voxel of the refinement.
+        Standard deviation of the score of random poses at the voxel of the refinement, or, without
+        one, at that of the search where only part of the tomogram was searched.
     """
 
     pool: Pool
@@ -122,12 +123,13 @@ class TemplateSearch:
         if self.settings.noise != "none":
             background = self._background(plan, coarse, _part(means, "noise", spans[1], spans[2]))
             score = score - background
-        floor = _POOL_FLOOR_SD * self._spread(result, plan, means)
+        spread = self._spread(result, plan, means)
+        floor = _POOL_FLOOR_SD * spread
         pool = self._pool(
             score, background, result, plan, template=template, index=index, floor=floor
         )
         refining = _part(means, "refine", spans[2], spans[3])
-        sigma = None
+        sigma = spread if spread < result.sigma else None
         if self.settings.refine and len(pool) > 0:
             pool, sigma = self._refined(pool, plan, template, means=refining)
         return TemplateRun(pool=pool, plan=plan, result=result, score=score, sigma_refined=sigma)
