@@ -4,10 +4,10 @@ import gzip
 
 import numpy as np
 import pytest
-from mesh_files import EVERY, FACES, VERTEX
 
 from cryopick.errors import CryopickError, FormatError, MissingFileError
 from cryopick.io.meshes.registry import SUFFIXES, is_mesh, read_mesh
+from mesh_files import EVERY, FACES, VERTEX
 
 
 def corners(mesh):
