@@ -19,6 +19,7 @@ from cryopick.pick.matching.pool import load_pool
 from cryopick.pick.matching.search_facts import load_facts
 from cryopick.run import resume_job, run_job
 from cryopick.run.inline import InlineExecutor
+from cryopick.run.record import read_record
 from small_match import (
     DIAMETER,
     PIXEL,
@@ -179,6 +180,9 @@ def test_a_mask_and_a_range_keep_the_search_inside(files, tmp_path):
     best = picks.position_angstrom[int(np.argmax(picks.score))]
     np.testing.assert_allclose(best / PIXEL, PLACES[1], atol=1.0)
     assert outcome.summary["picks"] <= 3
+    # `candidates` takes the mask over from here.
+    record = read_record(tmp_path / "job")
+    assert record.items[0].inputs["mask"] == str(tmp_path / "half.mrc")
 
 
 def test_each_particle_goes_to_its_own_template(tmp_path):

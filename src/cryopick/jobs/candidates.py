@@ -13,8 +13,8 @@ import numpy as np
 from cryopick.errors import FormatError, InputError, MissingFileError
 from cryopick.io.images import open_image
 from cryopick.jobs.chosen_outputs import collect_chosen, save_chosen
-from cryopick.jobs.image_inputs import image_paths, open_single
-from cryopick.jobs.match_inputs import inside_mask
+from cryopick.jobs.image_inputs import image_paths
+from cryopick.jobs.match_inputs import mask_as_image
 from cryopick.jobs.pick_outputs import open_for_picking
 from cryopick.model import Image
 from cryopick.pick.matching.candidate_settings import DEFAULT_FDR, CandidateSettings
@@ -200,7 +200,8 @@ def work(item: Item, params: CandidatesParams, worker: Worker) -> None:
     settings = params.settings()
     pool = load_pool(place / POOL) if (place / POOL).is_file() else _pool_of_maps(place, facts)
     tomogram = open_for_picking(item)
-    mask = None if item.inputs["mask"] is None else _mask(item.inputs["mask"], tomogram)
+    path = item.inputs["mask"]
+    mask = None if path is None else mask_as_image(Path(path), tomogram)
     chosen = choose_candidates(
         pool,
         facts,
@@ -249,17 +250,6 @@ def _score_map(place: Path, facts: SearchFacts) -> Image:
     if not isinstance(image, Image) or image.grid.shape != facts.score_grid.shape:
         raise FormatError(place / SCORES, "does not fit the search", "run match again")
     return replace(image, grid=facts.score_grid)
-
-
-def _mask(path: str, tomogram: Image) -> Image:
-    """The mask; one with the tomogram's shape lies as the tomogram does, whatever its header."""
-    mask = open_image(path)
-    if not isinstance(mask, Image) or mask.grid.shape != tomogram.grid.shape:
-        mask = open_single(path, None)
-    same = mask.grid.shape == tomogram.grid.shape
-    # Only bytes can have the wrong sign; others are read plane by plane where they are needed.
-    data = inside_mask(np.asarray(mask.data[...])) if mask.data.dtype == np.int8 else mask.data
-    return Image(data=data, grid=tomogram.grid if same else mask.grid, name=mask.name)
 
 
 def _next_command(folder: Path, params: CandidatesParams) -> str:

@@ -25,6 +25,7 @@ from cryopick.jobs.match_cost import item_cost, searched_fraction
 from cryopick.jobs.match_inputs import (
     imaging_of,
     load_templates,
+    mask_as_image,
     mask_is_ball,
     mask_path,
     own_rotations,
@@ -69,6 +70,7 @@ def plan(params: MatchParams) -> list[Item]:
             raise InputError(f"{source.path}: is an image; match searches tomograms")
         check_source(source, image, params)
         imaging = imaging_of(source, params)
+        mask = mask_path(source, params)
         items.append(
             Item(
                 id=item_id(source.name),
@@ -77,6 +79,7 @@ def plan(params: MatchParams) -> list[Item]:
                     "path": str(source.path),
                     "pixel_size_angstrom": source.pixel_size_angstrom,
                     "ndim": 3,
+                    "mask": None if mask is None else str(mask),
                     "tilts": _tilt_facts(source),
                     "tilt_series_pixel_angstrom": source.tilt_series_pixel_angstrom,
                     "warnings": list(source.warnings),
@@ -87,7 +90,7 @@ def plan(params: MatchParams) -> list[Item]:
                     settings=settings,
                     imaging=imaging,
                     items=len(sources),
-                    searched=searched_fraction(image, mask_path(source, params), ranges_of(params)),
+                    searched=searched_fraction(image, mask, ranges_of(params)),
                     rotations=None if rotations is None else len(rotations),
                 ),
             )
@@ -125,9 +128,15 @@ def work(item: Item, params: MatchParams, worker: Worker) -> None:
             seed=worker.seed,
         )
     settings = candidate_settings(params)
+    mask = mask_path(source, params)
     score_map = Image(data=found.score, grid=found.facts.score_grid, name=source.name)
     chosen = choose_candidates(
-        found.pool, found.facts, settings, score_map=score_map, tomogram=image
+        found.pool,
+        found.facts,
+        settings,
+        mask=None if mask is None else mask_as_image(mask, image),
+        score_map=score_map,
+        tomogram=image,
     )
     save_chosen(_with_strays(chosen, found, settings), image, worker.folder)
     _save(found, worker.folder, half=params.half_precision)
@@ -152,7 +161,7 @@ def _with_strays(chosen: Chosen, found: TomogramMatch, settings: CandidateSettin
 
 def collect(folder: Path, items: Sequence[Item], params: MatchParams) -> Outcome:
     """Join the picks of all tomograms and hand them to the programs that go on with them."""
-    words = ["cryopick", "candidates", str(folder), "--false-positives", "1", "-o", "candidates"]
+    words = ["cryopick", "candidates", str(folder), "--fdr", "0.01", "-o", "candidates"]
     return collect_match(
         folder,
         items,

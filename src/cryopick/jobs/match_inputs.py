@@ -202,6 +202,12 @@ def tomogram_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], Grid]:
     return inside_mask(np.asarray(_mask_volume(path).data[...])), grid
 
 
+def mask_as_image(path: Path, image: Image) -> Image:
+    """The mask of a tomogram, placed in its specimen: 1 where to search, else 0."""
+    inside, grid = tomogram_mask(path, image)
+    return Image(data=inside.astype(np.int8), grid=grid, name=image_name(path))
+
+
 def inside_mask(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Where a mask is above 0.
 

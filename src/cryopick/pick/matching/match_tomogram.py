@@ -129,6 +129,7 @@ def match_tomogram(
             search.hands(template, run.pool, means=means)
             for template, run in zip(templates, runs, strict=True)
         ]
+    means.progress(1.0)
     return _joined(image, templates, runs, prepared, cones=search.cones, hands=hands)
 
 
