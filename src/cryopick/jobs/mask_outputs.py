@@ -36,7 +36,9 @@ def open_map(
     """
     if str(path) in SHAPES and not Path(path).exists():
         if pixel_size_angstrom is not None:
-            raise InputError(f"{flag}: {path} is a built-in shape, whose size is known; leave it out")
+            raise InputError(
+                f"{flag}: {path} is a built-in shape, whose size is known; leave it out"
+            )
         return _built_in(str(path))
     image = open_image(path, pixel_size_angstrom=pixel_size_angstrom)
     shape = tuple(int(n) for n in image.data.shape)
