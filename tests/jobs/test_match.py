@@ -167,7 +167,7 @@ def test_a_mask_and_a_range_keep_the_search_inside(files, tmp_path):
     inside[:, :16] = 1  # y below 32
     write_mrc(tmp_path / "half.mrc", inside, 2 * PIXEL)
     outcome = match(
-        files, tmp_path / "job", tomogram_mask=str(tmp_path / "half.mrc"), search_x=(30, 64),
+        files, tmp_path / "job", tomogram_mask=str(tmp_path / "half.mrc"), search_x_px=(30, 64),
         refine=False, half_precision=True, noise_correction="smooth", max_picks=3,
     )  # fmt: skip
     scores = open_image(item(tmp_path / "job") / "scores.mrc")

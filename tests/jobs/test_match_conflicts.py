@@ -89,9 +89,9 @@ def test_one_tomogram_is_checked_from_headers(tmp_path):
         with pytest.raises(InputError, match=f"{flag}: the defocus of each tilt of TS_01 is not"):
             checked(files, tilts=str(files.tilts), **{option: value})
     with pytest.raises(InputError, match="--search-z 0 41: expected a range within 0 to 40"):
-        checked(files, search_z=(0, 41))
+        checked(files, search_z_px=(0, 41))
     with pytest.raises(InputError, match="--search-x 9 9: expected a range"):
-        checked(files, search_x=(9, 9))
+        checked(files, search_x_px=(9, 9))
     with pytest.raises(MissingFileError, match=r"absent\.stl"):
         checked(files, cone=("absent.stl", 10.0))
     write_mrc(tmp_path / "mask_of_another.mrc", np.ones((9, 64, 64), np.float32), 14.0)
@@ -101,6 +101,6 @@ def test_one_tomogram_is_checked_from_headers(tmp_path):
 
 def test_the_plan_asks(tmp_path):
     files = write_files(tmp_path)
-    for given in ({"dose_per_tilt": 3.0}, {"search_z": (0, 41)}, {"cutoff": 0.3, "fdr": 0.1}):
+    for given in ({"dose_per_tilt": 3.0}, {"search_z_px": (0, 41)}, {"cutoff": 0.3, "fdr": 0.1}):
         with pytest.raises(InputError, match=r"^--"):
             plan(params_for(files, **given))

@@ -314,7 +314,10 @@ def test_a_region_of_ranges_and_a_mask(files):
     mask[10:30] = 1
     write_mrc(files.folder / "slab.mrc", mask, PIXEL, dtype="int8")
     params = params_for(
-        files, tomogram_mask=str(files.folder / "slab.mrc"), search_x=(4, 20), search_y=(0, 64)
+        files,
+        tomogram_mask=str(files.folder / "slab.mrc"),
+        search_x_px=(4, 20),
+        search_y_px=(0, 64),
     )
     (source,) = tomogram_sources(params)
     region = region_of(source, image, params)(image.grid)

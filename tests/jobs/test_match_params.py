@@ -63,7 +63,7 @@ def test_no_option_is_declared_and_forgotten():
         {"angular_step_deg": 0}, {"angular_step_deg": -5}, {"engine": "fast"}, {"energy": 1.2},
         {"pixel_size_angstrom": 0}, {"voltage_kv": 0}, {"amplitude_contrast": 2}, {"max_picks": 0},
         {"noise_correction": "yes"}, {"ctf_model": "wiener"}, {"handedness": 2}, {"fdr": 1.0},
-        {"search_x": (1, 2, 3)}, {"cone": ("a",)}, {"pool_size": 0}, {"clip_sd": 0},
+        {"search_x_px": (1, 2, 3)}, {"cone": ("a",)}, {"pool_size": 0}, {"clip_sd": 0},
         {"gold_contrast": "grey"}, {"tilt_column": -1}, {"phase_shift_deg": 270}, {"unknown": 1},
     ],
 )  # fmt: skip
@@ -73,7 +73,7 @@ def test_values_out_of_bounds_are_refused(wrong):
 
 
 def test_numbers_and_names_survive_a_record():
-    params = given(cone=("m.stl", 20.0), search_z=(1, 5), include=["007", "1e5"])
+    params = given(cone=("m.stl", 20.0), search_z_px=(1, 5), include=["007", "1e5"])
     again = MatchParams.model_validate_json(params.model_dump_json())
     assert again == params
     assert again.include == ["007", "1e5"]

@@ -69,7 +69,7 @@ def check_source(source: TomogramSource, image: Image, params: MatchParams) -> N
     path = mask_path(source, params)
     if path is not None:
         mask_grid(path, image)
-    check_ranges(image.grid, (params.search_x, params.search_y, params.search_z))
+    check_ranges(image.grid, (params.search_x_px, params.search_y_px, params.search_z_px))
     if params.cone is not None and not Path(params.cone[0]).exists():
         raise MissingFileError(params.cone[0])
 

@@ -188,7 +188,7 @@ def region_of(
 
 def ranges_of(params: MatchParams) -> tuple[tuple[int, int] | None, ...]:
     """First and end pixel along x, y and z; None: all of that axis."""
-    return params.search_x, params.search_y, params.search_z
+    return params.search_x_px, params.search_y_px, params.search_z_px
 
 
 def mask_path(source: TomogramSource, params: MatchParams) -> Path | None:

@@ -194,13 +194,13 @@ class MatchParams(Params):
         gt=0,
         advanced=True,
     )
-    search_x: tuple[int, int] | None = param(
+    search_x_px: tuple[int, int] | None = param(
         None, description="First and end pixel along x", unit="px", advanced=True
     )
-    search_y: tuple[int, int] | None = param(
+    search_y_px: tuple[int, int] | None = param(
         None, description="First and end pixel along y", unit="px", advanced=True
     )
-    search_z: tuple[int, int] | None = param(
+    search_z_px: tuple[int, int] | None = param(
         None, description="First and end pixel along z", unit="px", advanced=True
     )
     cone: tuple[str, float] | None = param(

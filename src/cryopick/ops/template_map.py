@@ -302,15 +302,17 @@ class _Sampling:
         """Sample a map low-passed; ``centre`` (x, y, z, Å from its centre) comes to the middle."""
         out = values
         for axis in range(3):
-            flip = mirror and axis == 2
-            kernel = self._kernel(values.shape[axis], box[axis], centre[2 - axis], flip=flip)
+            mirrored = mirror and axis == 2
+            kernel = self._kernel(
+                values.shape[axis], box[axis], centre[2 - axis], mirrored=mirrored
+            )
             out = np.moveaxis(np.tensordot(kernel, out, axes=([1], [axis])), 0, axis)
         return np.ascontiguousarray(out, dtype=np.float32)
 
-    def _kernel(self, n: int, box: int, centre: float, *, flip: bool) -> NDArray[np.float32]:
+    def _kernel(self, n: int, box: int, centre: float, *, mirrored: bool) -> NDArray[np.float32]:
         """Matrix ``(box, n)`` that weighs the waves of a row and evaluates them elsewhere."""
         ratio = self.new_pixel_angstrom / self.pixel_size_angstrom
-        step = -ratio if flip else ratio
+        step = -ratio if mirrored else ratio
         place = (np.arange(box) - box // 2) * step + centre / self.pixel_size_angstrom
         here = np.arange(n) - n // 2
         # The period is odd and so long that nothing wraps round onto the template.
