@@ -1,9 +1,9 @@
-"""Seven species, one simulated tomogram each: exact engine, bank and pyTME in one table.
+"""Six small species, one simulated tomogram each: exact engine, bank and pyTME in one table.
 
     python benchmarks/match_species.py --pytme DIR [--species VLP ...] [--scratch DIR] [--reuse]
 
-The 80S ribosome and six smaller targets (20S proteasome, apoferritin, beta-galactosidase,
-thyroglobulin, GroEL, a virus-like particle). Each tomogram (96 x 216 x 216 voxels of 10 Å, 41
+20S proteasome, apoferritin, beta-galactosidase, thyroglobulin, GroEL and a virus-like particle; the
+80S ribosome, too, where asked for (``--species``), as match_bank_exact.py has it. Each tomogram (96 x 216 x 216 voxels of 10 Å, 41
 tilts, 3 µm underfocus, phases flipped, 20 e/Å² in all) holds up to 40 targets among the six other
 species, a vesicle and gold. At the usual six times as many electrons most of these species are
 found without a fault by everybody, which tells nothing (``--exposure 120``). Everybody gets the
@@ -40,6 +40,7 @@ PEER_OPTIONS = (
     "--amplitude-contrast", 0.07,
 )  # fmt: skip
 SHARE_LISTED = 4
+SMALL = tuple(name for name in FILES if name != "80S ribosome")
 RECIPE = Recipe(
     size_px=(216, 216, 96),
     targets=40,
@@ -113,7 +114,7 @@ def show(rows: dict[str, dict[str, Any]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pytme", type=Path, help="environment that has pyTME")
-    parser.add_argument("--species", nargs="*", choices=list(FILES), default=list(FILES))
+    parser.add_argument("--species", nargs="*", choices=list(FILES), default=list(SMALL))
     parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "match_bench")
     parser.add_argument("--reuse", action="store_true", help="take tomograms that are there")
     parser.add_argument("--pytme-step", type=float, default=PEER_STEP_DEG)
@@ -148,7 +149,7 @@ def main() -> None:
         "species": rows,
     }
     full = (
-        set(rows) == set(FILES)
+        set(rows) >= set(SMALL)
         and environment is not None
         and given.pytme_step <= PEER_STEP_DEG
         and recipe == RECIPE
