@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mesh_files import FACES, VERTEX, ply_binary, ply_header, ply_text
 
 from cryopick.errors import FormatError
 from cryopick.io.meshes.ply import read_ply
+from mesh_files import FACES, VERTEX, ply_binary, ply_header, ply_text
 
 A = Path("a.ply")
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mesh_files import FACES, VERTEX, stl_binary, stl_text
 
 from cryopick.errors import FormatError
 from cryopick.io.meshes.stl import read_stl
+from mesh_files import FACES, VERTEX, stl_binary, stl_text
 
 A = Path("a.stl")
 
