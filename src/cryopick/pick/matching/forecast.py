@@ -36,7 +36,10 @@ _MINIMUM_SECONDS = 4.0
 # Bytes per voxel of the tomogram, and of the searched volume, while it is searched.
 _BYTES_FINE = 9.5
 _BYTES_SCREEN = 28
-_BYTES_TILE = 1_200_000_000
+# One tile per core: its component maps (2 bytes a value) and transforms; the exact engine's block.
+_TILE_VOXELS = 1_400_000
+_BYTES_TILE_FIXED = 90_000_000
+_BYTES_TILE_EXACT = 750_000_000
 _BYTES_PROCESS = 500_000_000
 _TRIAL_ROTATIONS = 320
 _TEST_ROTATIONS = 64
@@ -117,7 +120,8 @@ def forecast(
             volume = whole * searched * pixel_size_angstrom**3
             pool = settings.pool_for(volume, template.diameter_angstrom)
             seconds += pool * (settings.seeds + 1) * box**3 * _REFINE_SECONDS / cores
-    tiles = _BYTES_TILE * cores
+    tile = 2 * _TILE_VOXELS * rank + _BYTES_TILE_FIXED if rank else _BYTES_TILE_EXACT
+    tiles = tile * cores
     memory = whole * _BYTES_FINE + voxels * _BYTES_SCREEN + tiles + _BYTES_PROCESS
     return Forecast(seconds=seconds, memory_bytes=int(memory), rotations=listed, rank=rank)
 
