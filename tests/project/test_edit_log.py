@@ -263,3 +263,17 @@ def test_many_threads_edit_one_project(tmp_path: Path):
         assert [entry.seq for entry in log] == list(range(1, 101))
         assert len(rows(project, "007")) == 3 + 4 * 15
         assert all(sum(e.session == f"s{i}" for e in log) == 25 for i in range(4))
+
+
+def test_redo_makes_the_newest_undone_edit_again(project: Project):
+    first, second = rows(project)[:2]
+    edit(project, "picks", [Relabel(id=first.id, label="old")], session="s")
+    undo(project, session="s")
+    edit(project, "picks", [Relabel(id=second.id, label="new")], session="s")
+    undo(project, session="s")
+    redo(project, session="s")
+    labels = {row.id: row.label for row in rows(project)}
+    assert labels[second.id] == "new"
+    assert labels[first.id] != "old"
+    with pytest.raises(StoreError, match="nothing to redo"):
+        redo(project, session="s")

@@ -127,3 +127,15 @@ class HistoryMachine(RuleBasedStateMachine):
 
 HistoryMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 test_laws_of_undo_and_redo = HistoryMachine.TestCase
+
+
+def test_redo_makes_the_newest_undone_edit_again():
+    """An edit that was undone before a new one was made is gone for good."""
+    first = PickRow(id="p", image="m", position_angstrom=(0.0, 0.0), state="auto")
+    late = PickRow(id="q", image="m", position_angstrom=(0.0, 0.0))
+    history = History(picks={"p": first}).edited([Add(pick=late)], session="s").undone("s")
+    history = history.edited([Relabel(id="p", label="new")], session="s")
+    after = history.picks
+    history = history.undone("s").redone("s")
+    assert history.picks == after
+    assert next_redo(history.log, "s") is None

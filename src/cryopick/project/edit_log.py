@@ -90,9 +90,8 @@ def redo(project: Project, *, session: str, user: str = "") -> Edit:
     return _follow(
         project,
         "SELECT {columns} FROM edits WHERE session = ? AND target IS NULL AND undone = 1 "
-        "AND seq > (SELECT COALESCE(MAX(seq), 0) FROM edits "
-        "WHERE session = ? AND target IS NULL AND undone = 0) ORDER BY seq LIMIT 1",
-        (session, session),
+        "ORDER BY seq LIMIT 1",
+        (session,),
         kind="redo",
         user=user,
     )
@@ -155,6 +154,12 @@ def _append(
     target: int | None,
 ) -> Edit:
     now = project.clock()
+    if target is None:
+        # For good: the new edit may be undone itself, and must then be the one to redo.
+        connection.execute(
+            "UPDATE edits SET undone = 2 WHERE session = ? AND target IS NULL AND undone = 1",
+            (session,),
+        )
     cursor = connection.execute(
         "INSERT INTO edits (time, user, session, set_name, kind, before, after, target) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -148,7 +148,8 @@ class Edit:
     target
         For undo and redo: the entry it concerns.
     undone
-        0 it stands, 1 it is undone, 2 another session has overtaken it: no undo.
+        0 it stands, 1 it is undone, 2 neither undo nor redo: another session has overtaken it, or it
+        was undone when its own session made a new edit.
     """
 
     seq: int
@@ -285,13 +286,12 @@ def next_undo(log: Sequence[Edit], session: str) -> Edit | None:
 
 
 def next_redo(log: Sequence[Edit], session: str) -> Edit | None:
-    """The edit that a session's redo makes again: its first undone one after all that stand.
+    """The edit that a session's redo makes again: its first undone one.
 
-    A new edit thereby ends the redo of older ones.
+    A new edit has ended the redo of older ones.
     """
-    own = [e for e in log if e.session == session and e.target is None]
-    last = max((e.seq for e in own if e.undone == 0), default=0)
-    return next((e for e in own if e.undone == 1 and e.seq > last), None)
+    own = (e for e in log if e.session == session and e.target is None)
+    return next((e for e in own if e.undone == 1), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,7 +351,13 @@ class History:
             changes=made,
             target=target,
         )
-        return History(picks=applied(self.picks, made), log=(*self.log, entry))
+        log = self.log
+        if target is None:
+            # For good: the new edit may be undone itself, and must then be the one to redo.
+            log = tuple(
+                replace(e, undone=2) if e.session == session and e.undone == 1 else e for e in log
+            )
+        return History(picks=applied(self.picks, made), log=(*log, entry))
 
 
 def _finite(values: Sequence[float]) -> bool:
