@@ -5,6 +5,7 @@ from cryopick.model.image import Image, ImageStack, PixelSource
 from cryopick.model.mesh import Mesh
 from cryopick.model.optics import Defocus, Optics
 from cryopick.model.pairs import PickPairs
+from cryopick.model.particles import Particles
 from cryopick.model.picks import REASONS, STATES, Picks, active, concatenate, delete, deleted
 from cryopick.model.sets import Acquisition, Dataset, Member, SetKind, summary_in_words
 from cryopick.model.tilts import TiltSeries
@@ -21,6 +22,7 @@ __all__ = [
     "Member",
     "Mesh",
     "Optics",
+    "Particles",
     "PickPairs",
     "Picks",
     "PixelSource",

@@ -1,0 +1,1 @@
+"""Putting picks of several images together: tilt pairs."""

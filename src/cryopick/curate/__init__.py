@@ -1,0 +1,1 @@
+"""Sorting, classifying and selecting particles."""

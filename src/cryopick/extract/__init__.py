@@ -1,0 +1,1 @@
+"""Cutting particles out of images, and making their grey values comparable."""
