@@ -1,0 +1,1 @@
+"""2D classification: sort particle images into classes, and average each class."""
