@@ -1,0 +1,1 @@
+"""RELION's figure of merit in micrographs: references turned in the plane, and picks from them."""
