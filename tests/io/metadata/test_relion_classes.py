@@ -32,3 +32,24 @@ def test_classes(tmp_path):
     )
     with pytest.raises(FormatError, match="no table with rlnReferenceImage"):
         read_classes(write(tmp_path / "x.star", "data_model_classes\nloop_\n_rlnX\n1\n"))
+
+
+def test_the_number_of_a_chosen_class_is_its_place_in_the_stack(tmp_path):
+    path = write(
+        tmp_path / "class_averages.star",
+        "data_\nloop_\n_rlnReferenceImage\n_rlnClassDistribution\n"
+        "000005@run_it025_classes.mrcs 0.25\nmap.mrc 0.75\n",
+    )
+    assert [(c.number, c.score, c.keep) for c in read_classes(path)] == [
+        (5, None, None),
+        (2, None, None),
+    ]
+
+
+def test_ranks(tmp_path):
+    path = write(
+        tmp_path / "rank_model.star",
+        "data_model_classes\nloop_\n_rlnReferenceImage\n_rlnClassDistribution\n"
+        "_rlnClassScore\n_rlnSelected\n000001@a.mrcs 0.25 0.8 1\n000002@a.mrcs 0.75 0.1 0\n",
+    )
+    assert [(c.score, c.keep) for c in read_classes(path)] == [(0.8, True), (0.1, False)]
