@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,96 +18,31 @@ from cryopick.io.images import image_name, open_image, write_mrc
 from cryopick.jobs.image_inputs import item_id
 from cryopick.jobs.mask_outputs import FACTS, open_map, sections_png
 from cryopick.jobs.simulated_images import hand_out
+from cryopick.jobs.template_params import TemplateParams
 from cryopick.jobs.template_picks import averaged_picks, check_picks
+from cryopick.jobs.template_views import (
+    check_view_options,
+    collect_references,
+    references_file,
+    wanted_views,
+    write_references,
+)
 from cryopick.ops.masks import sphere_mask
 from cryopick.ops.template_map import TemplateSettings, good_box, prepare_template
-from cryopick.run.job import Cost, Item, Job, Outcome, Params, Plot, Worker, param
+from cryopick.run.job import Cost, Item, Job, Outcome, Plot, Worker
 
 _PIXEL_FLAG = "--input-pixel-size"
 _BYTES_PER_VOXEL = 24
 _SECONDS_PER_VOXEL = 4e-7
 _SECONDS_PER_PARTICLE = 0.1
-
-
-class TemplateParams(Params):
-    """Parameters of ``template``."""
-
-    maps: list[str] = param(
-        [],
-        description="Maps: files, or built-in shapes as in `simulate`; each becomes a template. "
-        "Repeat for several",
-        flag="--map",
-    )
-    pixel_size_angstrom: float | None = param(
-        None,
-        description="Pixel size of the templates: that of the tomogram to be searched. Needed for "
-        "maps; for picks that of their tomograms where not given",
-        unit="Å",
-        gt=0,
-    )
-    box_px: int | None = param(
-        None,
-        description="Edge of the box; where not given the smallest even one, good for Fourier "
-        "transforms, that holds 1.5 times the particle",
-        unit="px",
-        ge=4,
-        le=1000,
-    )
-    low_pass_angstrom: float | None = param(
-        None,
-        description="Gaussian low-pass, half of the amplitude left here; twice the pixel size "
-        "where not given",
-        unit="Å",
-        gt=0,
-    )
-    invert: bool = param(False, description="Make bright dark: tomograms show matter dark mostly")
-    contrast: Literal["dark", "bright"] | None = param(
-        None, description="Contrast wanted, whatever that of the map is; instead of --invert"
-    )
-    center: bool = param(
-        False, description="Move the centre of mass of the squared density to the box's centre"
-    )
-    mirror: bool = param(False, description="Make the other hand")
-    input_pixel_size_angstrom: float | None = param(
-        None,
-        description="Pixel size of the maps, or of the tomograms; overrides their headers",
-        unit="Å",
-        gt=0,
-    )
-    picks: str | None = param(
-        None, description="Make the template from these picks: they are cut out, turned and summed"
-    )
-    tomograms: list[str] = param([], description="Tomograms that the picks are in")
-    label: str | None = param(None, description="Only picks of this label")
-    tilt_range_deg: tuple[float, float] | None = param(
-        None,
-        description="Lowest and highest tilt: the sum of picks is divided by how often each wave "
-        "was seen. Not given: the missing wedge is not compensated",
-        unit="deg",
-        flag="--tilt-range",
-    )
-    particle_diameter_angstrom: float | None = param(
-        None,
-        description="Diameter, for the mask and the box; measured where not given",
-        unit="Å",
-        gt=0,
-    )
-    mask_margin: float = param(
-        0.15,
-        description="Radius of the mask beyond that of the particle, as a fraction",
-        advanced=True,
-        ge=0,
-        le=2,
-    )
-    from_dialect: str | None = param(
-        None, description="Dialect of the picks; recognised where not given", advanced=True
-    )
+_SECONDS_PER_VIEW = 0.02
 
 
 def plan(params: TemplateParams) -> list[Item]:
     """One item per map, or one for all picks."""
     if bool(params.maps) == (params.picks is not None):
         raise InputError("template: give either maps (--map) or picks (--picks with --tomograms)")
+    check_view_options(params)
     if params.picks is not None:
         return [_picks_item(params)]
     if params.tomograms or params.tilt_range_deg is not None:
@@ -126,9 +61,12 @@ def plan(params: TemplateParams) -> list[Item]:
             raise InputError(f"--map: {path}: another map is called {name} too; rename one")
         cost = Cost(
             memory_bytes=50_000_000 + voxels * _BYTES_PER_VOXEL,
-            seconds=0.5 + voxels * _SECONDS_PER_VOXEL,
+            seconds=0.5 + voxels * _SECONDS_PER_VOXEL + wanted_views(params) * _SECONDS_PER_VIEW,
         )
-        items.append(Item(id=item_id(name), inputs={"name": name, "path": path}, cost=cost))
+        inputs = {"name": name, "path": path}
+        if params.project:
+            inputs["references"] = references_file(name, len(params.maps))
+        items.append(Item(id=item_id(name), inputs=inputs, cost=cost))
     return items
 
 
@@ -152,12 +90,16 @@ def work(item: Item, params: TemplateParams, worker: Worker) -> None:
         **asdict(facts), "input_pixel_size_angstrom": pixel, **mask_facts, **extra,
         "warnings": warnings,
     }  # fmt: skip
+    if params.project:
+        path = worker.folder / item.inputs["references"]
+        document |= write_references(template, facts, params, path)
     write_text(worker.folder / FACTS, json.dumps(document, allow_nan=False))
 
 
 def collect(folder: Path, items: Sequence[Item], params: TemplateParams) -> Outcome:
     """Give the templates their places, and show them."""
-    del params  # what was done is in the facts of each
+    if params.project:
+        return collect_references(folder, items)
     done = [item for item in items if (folder / "items" / item.id / FACTS).is_file()]
     facts: dict[str, dict[str, Any]] = {}
     files: dict[str, str] = {}
@@ -230,9 +172,11 @@ def _picks_item(params: TemplateParams) -> Item:
         seconds=1 + found.count * _SECONDS_PER_PARTICLE * (box / 48) ** 3,
     )
     # A label may hold anything; a file's name may not.
-    return Item(
-        id="average", inputs={"name": item_id(params.label or "average"), "box_px": box}, cost=cost
-    )
+    name = item_id(params.label or "average")
+    inputs: dict[str, Any] = {"name": name, "box_px": box}
+    if params.project:
+        inputs["references"] = references_file(name)
+    return Item(id="average", inputs=inputs, cost=cost)
 
 
 def _mask(
