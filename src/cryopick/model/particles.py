@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ _ROWS = (
     "defocus",
     "shift_angstrom",
     "half",
+    "micrograph_pixel_angstrom",
 )
 
 
@@ -53,6 +54,8 @@ class Particles:
         ``(n, 2)`` ``x, y`` to *add* to what the image shows to centre it (``rlnOriginXAngst``).
     half
         ``(n,)`` random half set, 1 or 2.
+    micrograph_pixel_angstrom
+        ``(n,)`` pixel size of the micrograph that each was cut from.
     phase_flipped, ctf_premultiplied
         What has been done to the images about the CTF.
     dark
@@ -77,6 +80,7 @@ class Particles:
     defocus: NDArray[np.float64] | None = None
     shift_angstrom: NDArray[np.float64] | None = None
     half: NDArray[np.int64] | None = None
+    micrograph_pixel_angstrom: NDArray[np.float64] | None = None
     phase_flipped: bool = False
     ctf_premultiplied: bool = False
     dark: bool = False
@@ -97,6 +101,7 @@ class Particles:
             "defocus": (np.float64, (4,)),
             "shift_angstrom": (np.float64, (2,)),
             "half": (np.int64, ()),
+            "micrograph_pixel_angstrom": (np.float64, ()),
         }
         for name, (dtype, tail) in shapes.items():
             value = getattr(self, name)
@@ -121,11 +126,9 @@ class Particles:
     def __getitem__(self, index: Any) -> Particles:
         """Select particles by mask, slice or index array (a single integer gives one)."""
         rows: Any = [int(index)] if isinstance(index, (int, np.integer)) else index
-        chosen: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        for name in _ROWS:
-            if chosen[name] is not None:
-                chosen[name] = chosen[name][rows]
-        return Particles(**{**chosen, "picks": self.picks[rows]})
+        columns = {name: getattr(self, name) for name in _ROWS}
+        chosen: dict[str, Any] = {n: v if v is None else v[rows] for n, v in columns.items()}
+        return replace(self, picks=self.picks[rows], **chosen)
 
     def optics_of(self, row: int) -> Optics:
         """Microscope settings of one particle."""
