@@ -9,15 +9,14 @@ from cryopick.io.images import open_image, write_mrc
 from cryopick.jobs.match_inputs import (
     imaging_of,
     load_templates,
-    mask_grid,
     mask_is_ball,
+    mask_path,
     own_rotations,
     region_of,
     settings_of,
-    tomogram_mask,
     tomogram_sources,
 )
-from cryopick.model import Grid, Image
+from cryopick.jobs.tomogram_masks import read_tomogram_mask
 from cryopick.ops.masks import ellipsoid_mask, sphere_mask
 from small_match import DIAMETER, PIXEL, params_for, particle, write_files
 
@@ -30,11 +29,6 @@ def files(tmp_path):
 def only(params):
     (source,) = tomogram_sources(params)
     return source, imaging_of(source, params)
-
-
-def image_of(shape, pixel=10.0, origin=(0.0, 0.0, 0.0)):
-    grid = Grid(shape=shape, pixel_size_angstrom=pixel, origin_angstrom=origin)
-    return Image(data=np.zeros(shape, np.float32), grid=grid, name="a")
 
 
 # Tilts, exposure, defocus
@@ -320,49 +314,13 @@ def test_a_region_of_ranges_and_a_mask(files):
         search_y_px=(0, 64),
     )
     (source,) = tomogram_sources(params)
-    region = region_of(source, image, params)(image.grid)
+    mask = read_tomogram_mask(mask_path(source, params), image)
+    region = region_of(image, mask, params)(image.grid)
     expected = np.zeros(image.grid.shape, bool)
     expected[10:30, :, 4:20] = True
     np.testing.assert_array_equal(region, expected)
     free = params_for(files)
-    assert region_of(source, image, free)(image.grid) is None
-
-
-def test_a_mask_of_another_binning_covers_the_same_place(tmp_path):
-    image = image_of((40, 64, 64))
-    small = np.zeros((20, 32, 32), np.float32)
-    small[5:10, 8:16, 4:6] = 1
-    write_mrc(tmp_path / "small.mrc", small, 3.0)  # its header may say anything
-    values, grid = tomogram_mask(tmp_path / "small.mrc", image)
-    assert grid.pixel_size_angstrom == 20.0
-    np.testing.assert_array_equal(values, small > 0)
-    assert mask_grid(tmp_path / "small.mrc", image).shape == (20, 32, 32)
-
-
-def test_a_mask_of_the_same_shape_lies_as_the_tomogram_does(tmp_path):
-    image = image_of((4, 6, 8), origin=(5.0, 5.0, 5.0))
-    write_mrc(tmp_path / "mask.mrc", np.ones((4, 6, 8), np.float32), 99.0)
-    assert tomogram_mask(tmp_path / "mask.mrc", image)[1] == image.grid
-
-
-@pytest.mark.parametrize("pair", [(-128, -127), (0, -1), (0, 1), (0, 100)])
-def test_bytes_without_a_sign(tmp_path, pair):
-    """Masks of 0 and 1, or 0 and 255, that a program wrote as bytes with another sign."""
-    inside = np.zeros((4, 6, 8), bool)
-    inside[1:3] = True
-    values = np.where(inside, pair[1], pair[0]).astype(np.int8)
-    write_mrc(tmp_path / "mask.mrc", values, 10.0, dtype="int8")
-    found, _ = tomogram_mask(tmp_path / "mask.mrc", image_of((4, 6, 8)))
-    np.testing.assert_array_equal(found, inside)
-
-
-def test_a_mask_of_another_field_is_refused(tmp_path):
-    write_mrc(tmp_path / "mask.mrc", np.ones((20, 32, 16), np.float32), 10.0)
-    with pytest.raises(InputError, match="has 16 x 32 x 20 voxels, its tomogram 64 x 64 x 40"):
-        tomogram_mask(tmp_path / "mask.mrc", image_of((40, 64, 64)))
-    write_mrc(tmp_path / "flat.mrc", np.ones((20, 32), np.float32), 10.0)
-    with pytest.raises(InputError, match="is not a volume, as a tomogram mask must be"):
-        mask_grid(tmp_path / "flat.mrc", image_of((40, 64, 64)))
+    assert region_of(image, None, free)(image.grid) is None
 
 
 def test_an_empty_mask_is_one_line(files):
@@ -370,5 +328,6 @@ def test_an_empty_mask_is_one_line(files):
     params = params_for(files, tomogram_mask=str(files.folder / "none.mrc"))
     (source,) = tomogram_sources(params)
     image = open_image(files.tomogram)
+    mask = read_tomogram_mask(mask_path(source, params), image)
     with pytest.raises(InputError, match="search region: holds no voxel"):
-        region_of(source, image, params)(image.grid)
+        region_of(image, mask, params)(image.grid)

@@ -14,8 +14,8 @@ from cryopick.errors import FormatError, InputError, MissingFileError
 from cryopick.io.images import open_image
 from cryopick.jobs.chosen_outputs import collect_chosen, save_chosen
 from cryopick.jobs.image_inputs import image_paths
-from cryopick.jobs.match_inputs import mask_as_image
 from cryopick.jobs.pick_outputs import open_for_picking
+from cryopick.jobs.tomogram_masks import read_tomogram_mask
 from cryopick.model import Image
 from cryopick.pick.matching.candidate_settings import DEFAULT_FDR, CandidateSettings
 from cryopick.pick.matching.candidates import choose_candidates
@@ -76,8 +76,8 @@ class CandidateParams(Params):
     )
     border_angstrom: float | None = param(
         CandidateSettings.border_angstrom,
-        description="Picks nearer to a face of the tomogram are dropped; half the diameter where "
-        "not given",
+        description="Picks nearer to a face of the tomogram are dropped; half the diameter less "
+        "a voxel where not given",
         unit="Å",
         ge=0,
     )
@@ -201,7 +201,7 @@ def work(item: Item, params: CandidatesParams, worker: Worker) -> None:
     pool = load_pool(place / POOL) if (place / POOL).is_file() else _pool_of_maps(place, facts)
     tomogram = open_for_picking(item)
     path = item.inputs["mask"]
-    mask = None if path is None else mask_as_image(Path(path), tomogram)
+    mask = None if path is None else read_tomogram_mask(Path(path), tomogram)
     chosen = choose_candidates(
         pool,
         facts,

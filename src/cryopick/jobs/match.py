@@ -25,7 +25,6 @@ from cryopick.jobs.match_cost import item_cost, searched_fraction
 from cryopick.jobs.match_inputs import (
     imaging_of,
     load_templates,
-    mask_as_image,
     mask_is_ball,
     mask_path,
     own_rotations,
@@ -36,6 +35,7 @@ from cryopick.jobs.match_inputs import (
 )
 from cryopick.jobs.match_outputs import collect_match
 from cryopick.jobs.match_params import MatchParams
+from cryopick.jobs.tomogram_masks import read_tomogram_mask
 from cryopick.model import Image, concatenate, delete
 from cryopick.pick.matching.candidate_settings import CandidateSettings
 from cryopick.pick.matching.candidates import Chosen, choose_candidates
@@ -105,6 +105,8 @@ def work(item: Item, params: MatchParams, worker: Worker) -> None:
     source = _source(item.inputs["name"], params)
     image = open_single(source.path, source.pixel_size_angstrom)
     image = _renamed(image, source.name)
+    where = mask_path(source, params)
+    mask = None if where is None else read_tomogram_mask(where, image)
     templates = load_templates(params)
     for line in [*source.warnings, *_doubts(image, templates)]:
         warnings.warn(line, stacklevel=2)
@@ -122,19 +124,18 @@ def work(item: Item, params: MatchParams, worker: Worker) -> None:
                 progress=worker.progress,
             ),
             scratch=Path(scratch),
-            region=region_of(source, image, params),
+            region=region_of(image, mask, params),
             cones=cones_of(source, image, templates, params),
             rotations=own_rotations(params),
             seed=worker.seed,
         )
     settings = candidate_settings(params)
-    mask = mask_path(source, params)
     score_map = Image(data=found.score, grid=found.facts.score_grid, name=source.name)
     chosen = choose_candidates(
         found.pool,
         found.facts,
         settings,
-        mask=None if mask is None else mask_as_image(mask, image),
+        mask=mask,
         score_map=score_map,
         tomogram=image,
     )

@@ -8,8 +8,9 @@ from pathlib import Path
 from cryopick.errors import InputError, MissingFileError
 from cryopick.io.tomogram_sources.plain import wedge_of
 from cryopick.io.tomogram_sources.source import TomogramSource
-from cryopick.jobs.match_inputs import mask_grid, mask_path
+from cryopick.jobs.match_inputs import mask_path
 from cryopick.jobs.match_params import MatchParams
+from cryopick.jobs.tomogram_masks import mask_grid
 from cryopick.model import Image
 from cryopick.pick.matching.regions import check_ranges
 

@@ -164,24 +164,13 @@ def own_rotations(params: MatchParams) -> NDArray[np.float64] | None:
 
 
 def region_of(
-    source: TomogramSource, image: Image, params: MatchParams
+    image: Image, mask: Image | None, params: MatchParams
 ) -> Callable[[Grid], NDArray[np.bool_] | None]:
     """What `match_tomogram` asks for: the voxels of a grid to search."""
     from cryopick.pick.matching.regions import searched_region
 
-    path = mask_path(source, params)
-    mask, grid_of_mask = None, None
-    if path is not None:
-        mask, grid_of_mask = tomogram_mask(path, image)
-
     def region(grid: Grid) -> NDArray[np.bool_] | None:
-        return searched_region(
-            grid,
-            tomogram=image.grid,
-            mask=mask,
-            mask_grid=grid_of_mask,
-            ranges_px=ranges_of(params),
-        )
+        return searched_region(grid, tomogram=image.grid, mask=mask, ranges_px=ranges_of(params))
 
     return region
 
@@ -194,60 +183,6 @@ def ranges_of(params: MatchParams) -> tuple[tuple[int, int] | None, ...]:
 def mask_path(source: TomogramSource, params: MatchParams) -> Path | None:
     """The mask of a tomogram: the one for all, or its own."""
     return Path(params.tomogram_mask) if params.tomogram_mask else source.mask
-
-
-def tomogram_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], Grid]:
-    """Read the mask of a tomogram: of its shape, or of another binning of it."""
-    grid = mask_grid(path, image)
-    return inside_mask(np.asarray(_mask_volume(path).data[...])), grid
-
-
-def mask_as_image(path: Path, image: Image) -> Image:
-    """The mask of a tomogram, placed in its specimen: 1 where to search, else 0."""
-    inside, grid = tomogram_mask(path, image)
-    return Image(data=inside.astype(np.int8), grid=grid, name=image_name(path))
-
-
-def inside_mask(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where a mask is above 0.
-
-    Masks of bytes are often written with the wrong sign: 255 reads as -1; or 128 was taken off, so
-    that 0 and 1 read as -128 and -127.
-
-    Examples
-    --------
-    >>> inside_mask(np.int8([0, -1])), inside_mask(np.int8([-128, -127]))
-    (array([False,  True]), array([False,  True]))
-    """
-    if values.dtype == np.int8 and values.size and values.min() < 0:
-        if values.max() <= -127:
-            values = values.astype(np.int16) + 128
-        elif values.max() <= 0:
-            values = values.view(np.uint8)
-    return values > 0
-
-
-def mask_grid(path: Path, image: Image) -> Grid:
-    """Where the voxels of a tomogram's mask lie; its pixels are not read."""
-    opened = _mask_volume(path)
-    if opened.grid.shape == image.grid.shape:
-        return image.grid
-    ratio = np.divide(image.grid.shape, opened.grid.shape)
-    if np.ptp(ratio) > 0.05 * ratio.mean():
-        sizes = (" x ".join(map(str, grid.size_px)) for grid in (opened.grid, image.grid))
-        raise InputError(
-            f"{path}: has {next(sizes)} voxels, its tomogram {next(sizes)}; make a mask of the "
-            "same field"
-        )
-    pixel = image.grid.pixel_size_angstrom * float(ratio.mean())
-    return replace(opened.grid, pixel_size_angstrom=pixel)
-
-
-def _mask_volume(path: Path) -> Image:
-    opened = open_image(path, pixel_size_angstrom=None)
-    if not isinstance(opened, Image) or opened.ndim != 3:
-        raise InputError(f"{path}: is not a volume, as a tomogram mask must be")
-    return opened
 
 
 def _optics(known: Optics | None, params: MatchParams) -> Optics:

@@ -38,13 +38,14 @@ def test_lengths_follow_the_diameter_unless_they_are_given():
     plain = CandidateSettings()
     assert plain.diameter_for(240.0) == 240.0
     assert plain.distance_for(240.0) == 120.0
-    assert plain.margin_for(240.0) == 120.0
+    assert plain.margin_for(240.0, 10.0) == 110.0
+    assert plain.margin_for(16.0, 10.0) == 0.0
     own = CandidateSettings(
         particle_diameter_angstrom=300.0, min_distance_angstrom=0.0, border_angstrom=0.0
     )
     assert own.diameter_for(240.0) == 300.0
     assert own.distance_for(300.0) == 0.0
-    assert own.margin_for(300.0) == 0.0
+    assert own.margin_for(300.0, 10.0) == 0.0
 
 
 def test_a_negative_cut_off_is_allowed():

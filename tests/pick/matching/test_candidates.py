@@ -86,7 +86,7 @@ def test_the_weaker_of_two_that_are_near_is_a_duplicate():
 
 def test_edge_mask_and_threshold():
     place = far_apart(4)
-    place[1] = [149.0, 1000, 1000]
+    place[1] = [139.0, 1000, 1000]
     data = np.ones(GRID.shape, np.int8)
     data[:, :, int(place[2][0] / 10) - 3 : int(place[2][0] / 10) + 4] = 0
     mask = Image(data=data, grid=GRID, name="mask")
@@ -99,7 +99,7 @@ def test_edge_mask_and_threshold():
 
 def test_a_rejected_candidate_does_not_push_out_its_neighbour():
     place = far_apart(2)
-    place[0] = [149.0, 1000, 1000]
+    place[0] = [139.0, 1000, 1000]
     place[1] = [160.0, 1000, 1000]
     chosen = choose_candidates(pool_of([9.0, 8.0], place), facts_of(), MANUAL)
     assert reasons(chosen) == ["edge", ""]

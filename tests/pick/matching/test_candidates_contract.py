@@ -65,7 +65,7 @@ def test_picks_keep_their_distance_from_each_other_and_from_the_faces(settings, 
         of_it = taken.label == name
         own = apart[np.ix_(of_it, of_it)] + 1e9 * np.eye(of_it.sum())
         assert own.min(initial=np.inf) >= settings.distance_for(diameter)
-        margin = settings.margin_for(diameter)
+        margin = settings.margin_for(diameter, GRID.pixel_size_angstrom)
         if margin > 0:
             assert (place[of_it] >= margin).all()
             assert (place[of_it] <= SIZE - GRID.pixel_size_angstrom - margin).all()

@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 
 from cryopick.errors import InputError
-from cryopick.model import Grid
+from cryopick.model import Grid, Image
 from cryopick.pick.matching import regions
 from cryopick.pick.matching.regions import cones_around, searched_region
 
 TOMOGRAM = Grid(shape=(12, 16, 20), pixel_size_angstrom=10.0)
+
+
+def as_image(mask, grid=TOMOGRAM):
+    return Image(data=mask, grid=grid, name="mask")
 
 
 def points(grid):
@@ -60,7 +64,7 @@ def test_a_mask_of_another_binning_is_looked_up_at_its_place(factor):
     mask = np.zeros(mask_grid.shape, bool)
     mask[2:4, 1:5, 3:6] = True
     fine = Grid(shape=(24, 32, 40), pixel_size_angstrom=5.0)
-    region = searched_region(fine, tomogram=TOMOGRAM, mask=mask, mask_grid=mask_grid)
+    region = searched_region(fine, tomogram=TOMOGRAM, mask=as_image(mask, mask_grid))
     px = mask_grid.to_px(points(fine))
     # Halves may go to either side.
     clear = (np.abs(px - np.floor(px) - 0.5) > 1e-6).all(axis=-1)
@@ -76,7 +80,9 @@ def test_mask_and_ranges_are_both_held_to_and_the_mask_is_left_as_it_is():
     mask = np.zeros(TOMOGRAM.shape, bool)
     mask[:, 4:9] = True
     before = mask.copy()
-    region = searched_region(TOMOGRAM, tomogram=TOMOGRAM, mask=mask, ranges_px=((2, 5), None, None))
+    region = searched_region(
+        TOMOGRAM, tomogram=TOMOGRAM, mask=as_image(mask), ranges_px=((2, 5), None, None)
+    )
     wanted = mask.copy()
     wanted[:, :, :2] = wanted[:, :, 5:] = False
     np.testing.assert_array_equal(region, wanted)
@@ -85,7 +91,7 @@ def test_mask_and_ranges_are_both_held_to_and_the_mask_is_left_as_it_is():
 
 def test_a_region_without_a_voxel_is_told():
     with pytest.raises(InputError, match="holds no voxel"):
-        searched_region(TOMOGRAM, tomogram=TOMOGRAM, mask=np.zeros(TOMOGRAM.shape, bool))
+        searched_region(TOMOGRAM, tomogram=TOMOGRAM, mask=as_image(np.zeros(TOMOGRAM.shape, bool)))
 
 
 @pytest.mark.parametrize("grid", [

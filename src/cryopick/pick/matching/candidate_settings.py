@@ -36,7 +36,8 @@ class CandidateSettings:
     min_distance_angstrom
         Between two picks of one template; None: half the diameter.
     border_angstrom
-        Picks nearer to a face of the tomogram are deleted; None: half the diameter.
+        Picks nearer to a face of the tomogram are deleted; None: half the diameter less a voxel,
+        the error of a position.
     tophat
         Only sharp peaks of the score map, by a white top-hat transform.
     tophat_connectivity, tophat_bins
@@ -94,12 +95,16 @@ class CandidateSettings:
             return self.min_distance_angstrom
         return diameter_angstrom / 2
 
-    def margin_for(self, diameter_angstrom: float) -> float:
-        """Least distance from a face of the tomogram.
+    def margin_for(self, diameter_angstrom: float, pixel_size_angstrom: float) -> float:
+        """Least distance from a face of a tomogram with voxels of that size.
 
         Examples
         --------
-        >>> CandidateSettings().margin_for(300.0), CandidateSettings(border_angstrom=0).margin_for(300.0)
-        (150.0, 0)
+        >>> CandidateSettings().margin_for(300.0, 10.0)
+        140.0
+        >>> CandidateSettings(border_angstrom=0).margin_for(300.0, 10.0)
+        0
         """
-        return diameter_angstrom / 2 if self.border_angstrom is None else self.border_angstrom
+        if self.border_angstrom is not None:
+            return self.border_angstrom
+        return max(diameter_angstrom / 2 - pixel_size_angstrom, 0.0)

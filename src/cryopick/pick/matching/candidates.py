@@ -183,7 +183,7 @@ def _without_misplaced(
     diameter = settings.diameter_for(facts.templates[index].diameter_angstrom)
     if mask is not None:
         picks = delete(picks, of_it & outside_mask(position, mask), reason="outside mask")
-    margin = settings.margin_for(diameter)
+    margin = settings.margin_for(diameter, facts.grid.pixel_size_angstrom)
     at_edge = near_edge(position, facts.grid, margin_angstrom=margin)
     picks = delete(picks, of_it & at_edge, reason="edge")
     # Scores before and after refinement do not compare; what was not worth it is not taken.

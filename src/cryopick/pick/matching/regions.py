@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick.errors import InputError
-from cryopick.model import Grid
+from cryopick.model import Grid, Image
 from cryopick.pick.matching.prepare import on_grid
 from cryopick.pick.matching.search import Cones
 
@@ -17,8 +17,7 @@ def searched_region(
     grid: Grid,
     *,
     tomogram: Grid,
-    mask: NDArray[np.bool_] | None = None,
-    mask_grid: Grid | None = None,
+    mask: Image | None = None,
     ranges_px: tuple[tuple[int, int] | None, ...] = (None, None, None),
 ) -> NDArray[np.bool_] | None:
     """Voxels of a grid that are to be searched; None: all.
@@ -29,8 +28,8 @@ def searched_region(
         The grid that is asked about.
     tomogram
         Grid of the tomogram, in whose pixels the ranges are given.
-    mask, mask_grid
-        True where to search, and its grid.
+    mask
+        Above 0 where to search; of any grid.
     ranges_px
         First and end pixel (not included) along x, y and z; None: all of that axis.
 
@@ -42,7 +41,7 @@ def searched_region(
     """
     region = None
     if mask is not None:
-        region = on_grid(mask, mask_grid or tomogram, grid)
+        region = on_grid(np.asarray(mask.data[...]) > 0, mask.grid, grid)
     check_ranges(tomogram, ranges_px)
     for axis, limits in enumerate(ranges_px):
         if limits is None:
