@@ -77,8 +77,11 @@ class DefocusTrend:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Level and spread at defoci ``(n,)``."""
         x = np.clip(defocus_um, self.lowest_um, self.highest_um) - self.centre_um
-        basis = np.vander(x, len(self.location), increasing=True)
-        return basis @ np.array(self.location), np.exp(basis @ np.array(self.log_scale))
+        level, logarithm = (
+            np.vander(x, len(c), increasing=True) @ np.array(c)
+            for c in (self.location, self.log_scale)
+        )
+        return level, np.exp(logarithm)
 
     def normalised(
         self, score: NDArray[np.float64], defocus_um: NDArray[np.float64]
