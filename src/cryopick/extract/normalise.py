@@ -209,15 +209,14 @@ def _plane_basis(background: bytes, size_px: int) -> tuple[Floats, Floats]:
     """``(3, b * b)``: 1, x and y; and ``(n_bg, 3)``: what turns pixels into their coefficients."""
     chosen = np.frombuffer(background, dtype=bool)
     y, x = np.indices((size_px, size_px)) - size_px // 2
-    basis = np.stack([np.ones(size_px**2), x.ravel(), y.ravel()])
+    basis = np.stack([np.ones(size_px**2), x.ravel(), y.ravel()]).astype(np.float64)
     return basis, np.linalg.pinv(basis[:, chosen])
 
 
 def _level(images: Floats, chosen: NDArray[np.bool_], *, population: bool) -> tuple[Floats, Floats]:
     """Mean and standard deviation of some pixels of each image."""
     values = images[:, chosen]
-    mean, sd = values.mean(axis=1), values.std(axis=1, ddof=0 if population else 1)
-    return np.asarray(mean, dtype=np.float64), np.asarray(sd, dtype=np.float64)
+    return values.mean(axis=1), values.std(axis=1, ddof=0 if population else 1)
 
 
 def _scaled(images: Floats, level: Floats, scale: Floats, *, flat: float = _FLAT_SD) -> Floats:
