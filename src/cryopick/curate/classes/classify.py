@@ -1,49 +1,22 @@
-"""2D classification by expectation maximisation on matrix products."""
+"""2D classification by expectation maximisation on matrix products.
+
+Each iteration compares particles with all classes, turns and shifts, adds them up weighted by
+their posteriors, and averages. Finer detail comes in as the halves of the classes agree on it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cryopick.curate.classes.ctf_table import ParticleCtf
+from cryopick.curate.classes.iteration import next_state
+from cryopick.curate.classes.prepare import ImageRows, prepare
 from cryopick.curate.classes.settings import ClassifySettings
+from cryopick.curate.classes.start import first_state
 from cryopick.curate.classes.state import ClassState
-from cryopick.model import Optics
-
-
-class ImageRows(Protocol):
-    """Particle images read on demand; an array ``(n, b, b)`` is one too."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """``(n, b, b)``."""
-        ...
-
-    def __getitem__(self, rows: NDArray[np.int64], /) -> NDArray[np.float32]:
-        """Give the images of these rows."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ParticleCtf:
-    """What the CTF of each particle follows from.
-
-    Attributes
-    ----------
-    defocus
-        ``(n, 4)``: along both axes (µm), astigmatism angle (deg), phase shift (deg).
-    optics
-        Optics groups.
-    optics_group
-        ``(n,)`` place in ``optics``, from 0.
-    """
-
-    defocus: NDArray[np.float64]
-    optics: tuple[Optics, ...]
-    optics_group: NDArray[np.int64]
 
 
 def classify(
@@ -88,3 +61,10 @@ def classify(
     ClassState
         After the last iteration.
     """
+    run = prepare(images, pixel_size_angstrom, settings, ctf, device=device, cores=cores)
+    state = first_state(run, half) if start is None else start
+    while state.iteration < settings.iterations:
+        state = next_state(run, state)
+        if on_iteration is not None:
+            on_iteration(state)
+    return state

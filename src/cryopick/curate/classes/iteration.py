@@ -1,0 +1,255 @@
+"""One iteration of a classification, from state to state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick.curate.classes.averages import (
+    FRC_CUT,
+    Averages,
+    class_averages,
+    divided,
+    masked,
+    resolved_shell,
+)
+from cryopick.curate.classes.band import Band
+from cryopick.curate.classes.expectation import Expectation, Posterior, Prior
+from cryopick.curate.classes.maximisation import Maximisation, Sums
+from cryopick.curate.classes.pose_grid import PoseGrid
+from cryopick.curate.classes.prepare import Run, chunk_of
+from cryopick.curate.classes.state import ClassState
+from cryopick.curate.classes.upkeep import recentred, revived
+
+# Particles held in Fourier space at once.
+CHUNK = 2048
+LEAST_OFFSET_SIGMA_PX = 0.75
+# Shells beyond the resolution of the best classes that the next iteration may use.
+SHELLS_BEYOND = 4
+# Share of the iterations in which likelihoods are flattened, averages centred, classes revived.
+_SETTLING = 0.5
+_MOVING = 0.75
+
+
+def next_state(run: Run, state: ClassState) -> ClassState:
+    """Do one iteration."""
+    band = run.band.up_to(state.band_px)
+    grid = run.grid(state.iteration + 1)
+    mask = run.average_mask(band)
+    held = masked(run.band.of_images(state.average)[:, : len(band)], band=band, mask=mask)
+    looked, sums = _pass(run, state, band=band, grid=grid, averages=held)
+    noise = _noise(run, state, sums, band=band, averages=held)
+    looked = replace(looked, noise_power=noise)
+    sums = _blended(run, state, sums, band)
+    new = class_averages(sums, band=band, mask=mask, regularisation=run.settings.regularisation)
+    done = with_averages(run, looked, sums, new, band=band)
+    if done.iteration <= _MOVING * run.settings.iterations:
+        if run.settings.split:
+            done = revived(done, seed=run.settings.seed)
+        if run.settings.recentre:
+            done = recentred(run, done)
+    return done
+
+
+def temperature(run: Run, iteration: int) -> float:
+    """Temperature of an iteration, from 1: falls to 1 at the half of all iterations."""
+    settle = _SETTLING * run.settings.iterations
+    left = max(0.0, 1 - (iteration - 1) / settle)
+    return float(run.settings.temperature**left)
+
+
+def _batch(run: Run, iteration: int) -> NDArray[np.int64]:
+    """Particles to look at in an iteration; all in the last one."""
+    n, size = run.particles, run.settings.batch_size
+    if size is None or size >= n or iteration >= run.settings.iterations:
+        return np.arange(n)
+    rng = np.random.default_rng([run.settings.seed, 2, iteration])
+    return np.sort(rng.permutation(n)[:size])
+
+
+def _pass(
+    run: Run,
+    state: ClassState,
+    *,
+    band: Band,
+    grid: PoseGrid,
+    averages: NDArray[np.complex64],
+) -> tuple[ClassState, Sums]:
+    """Look at particles and add them up."""
+    import torch
+
+    particles = _batch(run, state.iteration + 1)
+    mask = run.average_mask(band)
+    expectation = Expectation(
+        band.to_images(averages, box_px=len(mask)),
+        band=band,
+        grid=grid,
+        prior=Prior(
+            class_weight=state.class_weight,
+            offset_sigma_px=state.offset_sigma_px,
+            noise_power=state.noise_power,
+            temperature=temperature(run, state.iteration + 1),
+        ),
+        dtype=torch.bfloat16 if state.precision == "bfloat16" else torch.float32,
+        device=run.device,
+        cores=run.cores,
+    )
+    total = Maximisation(
+        len(state.average), band=band, grid=grid, device=run.device, cores=run.cores
+    )
+    table = _Table.of(state)
+    for first in range(0, len(particles), CHUNK):
+        rows = particles[first : first + CHUNK]
+        chunk = chunk_of(run, band, rows, state.shift_px[rows])
+        posterior = expectation.posterior(chunk)
+        total.add(chunk, posterior, half=state.half[rows])
+        table.put(rows, posterior, centre_px=chunk.centre_px.cpu().numpy(), grid=grid)
+    changed = float((table.class_index[particles] != state.class_index[particles]).mean())
+    sums = total.sums()
+    spread = np.sqrt(sums.offset_square_px / (2 * max(sums.particles, 1)))
+    looked = replace(
+        state,
+        iteration=state.iteration + 1,
+        changed=changed,
+        offset_sigma_px=float(max(LEAST_OFFSET_SIGMA_PX, spread)),
+        class_index=table.class_index,
+        psi_deg=table.psi_deg,
+        shift_px=table.shift_px,
+        log_likelihood=table.log_likelihood,
+        probability=table.probability,
+        class_probability=table.class_probability,
+    )
+    return looked, sums
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Table:
+    """Columns of the particles, being filled."""
+
+    class_index: NDArray[np.int64]
+    psi_deg: NDArray[np.float64]
+    shift_px: NDArray[np.float64]
+    log_likelihood: NDArray[np.float64]
+    probability: NDArray[np.float64]
+    class_probability: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, state: ClassState) -> _Table:
+        return cls(
+            class_index=state.class_index.copy(),
+            psi_deg=state.psi_deg.copy(),
+            shift_px=state.shift_px.copy(),
+            log_likelihood=state.log_likelihood.copy(),
+            probability=state.probability.copy(),
+            class_probability=state.class_probability.copy(),
+        )
+
+    def put(
+        self,
+        rows: NDArray[np.int64],
+        found: Posterior,
+        *,
+        centre_px: NDArray[np.int64],
+        grid: PoseGrid,
+    ) -> None:
+        best = found.best
+        self.class_index[rows] = found.class_index[best]
+        # RELION's psi turns the image to the reference: minus our angle.
+        turned = -grid.fine_angle_deg[found.angle[best]]
+        self.psi_deg[rows] = (turned + 180) % 360 - 180
+        self.shift_px[rows] = centre_px + grid.fine_shift_px[found.shift[best]]
+        self.log_likelihood[rows] = found.log_likelihood
+        self.probability[rows] = found.weight[best]
+        same = found.class_index == found.class_index[best][found.particle]
+        self.class_probability[rows] = np.bincount(
+            found.particle[same], weights=found.weight[same], minlength=len(rows)
+        )
+
+
+def _noise(
+    run: Run,
+    state: ClassState,
+    sums: Sums,
+    *,
+    band: Band,
+    averages: NDArray[np.complex64],
+) -> NDArray[np.float64]:
+    """Power of the noise from what the averages do not explain; as it was beyond the band."""
+    per_class = sums.denominator.sum(0)
+    if run.settings.ctf == "premultiplied":
+        left = sums.power
+        count = per_class.sum(0) * band.per_shell
+    else:
+        cross = band.shell_sums((averages.conj() * sums.numerator.sum(0)).real).sum(0)
+        own = (band.shell_sums(np.abs(averages) ** 2) * per_class).sum(0)
+        left = sums.power - 2 * cross + own
+        count = sums.particles * band.per_shell
+    noise = state.noise_power.copy()
+    power = np.maximum(left[1:], 1e-3 * sums.power[1:]) / np.maximum(count[1:], 1e-9)
+    noise[1 : band.radius_px + 1] = np.maximum(power / run.masked_share, 1e-9)
+    noise[0] = noise[1]
+    return noise
+
+
+def _blended(run: Run, state: ClassState, sums: Sums, band: Band) -> Sums:
+    """With batches: the sums so far, fading, and the new ones as if of all particles."""
+    n = run.particles
+    if sums.particles == n:
+        return sums
+    scale = n / sums.particles
+    rate = max((state.iteration + 1) ** -0.6, sums.particles / n)
+    old = state.numerator[:, :, : len(band)]
+    squares = state.denominator[:, :, : band.radius_px + 1]
+    return replace(
+        sums,
+        numerator=(old * (1 - rate) + sums.numerator * (rate * scale)).astype(np.complex64),
+        denominator=squares * (1 - rate) + sums.denominator * (rate * scale),
+        class_weight=state.class_weight * n * (1 - rate) + sums.class_weight * (rate * scale),
+    )
+
+
+def with_averages(
+    run: Run, state: ClassState, sums: Sums, new: Averages, *, band: Band
+) -> ClassState:
+    """The state with new averages and all that follows from them."""
+    k, box, shells = len(sums.class_weight), run.band.box_px, run.band.radius_px + 1
+    widest = run.band.box_px // 2 + 1
+
+    def wide(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        out = np.zeros((*values.shape[:-1], widest))
+        out[..., : values.shape[-1]] = values
+        return out
+
+    numerator = np.zeros((2, k, len(run.band)), np.complex64)
+    numerator[:, :, : len(band)] = sums.numerator
+    denominator = np.zeros((2, k, shells), np.float32)
+    denominator[:, :, : band.radius_px + 1] = sums.denominator
+    shell = resolved_shell(new.frc)
+    pixel = run.pixel_size_angstrom
+    resolution = np.divide(
+        box * pixel, shell, out=np.full(k, np.inf), where=(shell > 0) & (new.frc[:, 1] > FRC_CUT)
+    )
+    weight = sums.class_weight + 1e-3 * sums.class_weight.sum() / k
+    heavy = sums.class_weight > 0.2 * sums.class_weight.mean()
+    reached = int(np.quantile(shell[heavy], 0.9)) if heavy.any() else 0
+    least = state.band_px if state.iteration <= 1 else min(state.band_px, band.radius_px)
+    next_band = max(reached + SHELLS_BEYOND, min(least, band.radius_px))
+    return replace(
+        state,
+        average=band.to_images(new.coefficients, box_px=box),
+        half_average=band.to_images(
+            new.halves.reshape(2 * k, -1), box_px=box
+        ).reshape(2, k, box, box),
+        class_weight=weight / weight.sum(),
+        signal_power=wide(
+            band.shell_sums(np.abs(new.coefficients) ** 2) / np.maximum(band.per_shell, 1)
+        ),
+        ssnr=wide(new.ssnr),
+        frc=wide(new.frc),
+        resolution_angstrom=resolution,
+        band_px=int(min(next_band, run.band.radius_px)),
+        numerator=numerator,
+        denominator=denominator,
+    )

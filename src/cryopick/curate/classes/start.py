@@ -1,0 +1,120 @@
+"""The state before the first iteration."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick.curate.classes.averages import divided, masked
+from cryopick.curate.classes.expectation import Posterior
+from cryopick.curate.classes.maximisation import Maximisation
+from cryopick.curate.classes.prepare import Run, chunk_of
+from cryopick.curate.classes.state import ClassState
+from cryopick.errors import InputError
+
+# Particles that the first averages and the first noise are made of.
+_MOST_FIRST = 4000
+_FIRST_PER_CLASS = 200
+_FIRST_OFFSET_SIGMA_PX = 2.5
+_FIRST_DETAIL = 5.0
+
+
+def first_state(run: Run, half: NDArray[np.int64] | None) -> ClassState:
+    """Average random particles at random angles, and measure their noise."""
+    import torch
+
+    settings, n, k, box = run.settings, run.particles, run.settings.classes, run.band.box_px
+    rng = np.random.default_rng([settings.seed, 0])
+    halves = _halves(half, n, rng)
+    few = np.sort(rng.permutation(n)[: max(k, min(_MOST_FIRST, _FIRST_PER_CLASS * k))])
+    grid = run.grid(0)
+    total = Maximisation(k, band=run.band, grid=grid, device=run.device, cores=run.cores)
+    at_rest = int(np.hypot(*grid.fine_shift_px.T).argmin())
+    classes = rng.permutation(np.arange(len(few)) % k)
+    angles = rng.integers(len(grid.fine_angle_deg), size=len(few))
+    for first in range(0, len(few), 2048):
+        rows = slice(first, first + 2048)
+        chunk = chunk_of(run, run.band, few[rows], np.zeros((len(few[rows]), 2)))
+        m = len(chunk.spectra)
+        total.add(
+            chunk,
+            Posterior(
+                particle=np.arange(m),
+                class_index=classes[rows],
+                angle=angles[rows],
+                shift=np.full(m, at_rest),
+                weight=np.ones(m, np.float32),
+                best=np.arange(m),
+                log_likelihood=np.zeros(m),
+            ),
+            half=halves[few[rows]],
+        )
+    sums = total.sums()
+    count = sums.particles * run.band.per_shell
+    if settings.ctf == "premultiplied":
+        count = sums.denominator.sum((0, 1)) * run.band.per_shell
+    power = np.zeros(box // 2 + 1)
+    power[1 : len(count)] = sums.power[1:] / np.maximum(count[1:], 1e-9) / run.masked_share
+    power[0] = power[1]
+    power[len(count) :] = power[len(count) - 1]
+    diameter = 2 * run.mask_radius_px * run.pixel_size_angstrom
+    detail = settings.start_resolution_angstrom or diameter / _FIRST_DETAIL
+    band = run.band.up_to(run.shell_of(detail))
+    whole = divided(
+        sums.numerator.sum(0)[:, : len(band)],
+        sums.denominator.sum(0)[:, : band.radius_px + 1],
+        band,
+    )
+    coefficients = masked(whole, band=band, mask=run.average_mask(band))
+    shells = box // 2 + 1
+    empty = np.zeros((k, shells))
+    return ClassState(
+        iteration=0,
+        pixel_size_angstrom=run.pixel_size_angstrom,
+        average=band.to_images(coefficients, box_px=box),
+        half_average=np.zeros((2, k, box, box), np.float32),
+        class_weight=np.full(k, 1 / k),
+        noise_power=np.maximum(power, 1e-9),
+        signal_power=empty,
+        ssnr=empty.copy(),
+        frc=empty.copy(),
+        resolution_angstrom=np.full(k, np.inf),
+        band_px=band.radius_px,
+        offset_sigma_px=_FIRST_OFFSET_SIGMA_PX,
+        class_index=np.full(n, -1, np.int64),
+        psi_deg=np.zeros(n),
+        shift_px=np.zeros((n, 2)),
+        log_likelihood=np.full(n, np.nan),
+        probability=np.zeros(n),
+        class_probability=np.zeros(n),
+        half=halves,
+        changed=1.0,
+        numerator=np.zeros((2, k, len(run.band)), np.complex64),
+        denominator=np.zeros((2, k, run.band.radius_px + 1), np.float32),
+        precision=_precision(run),
+    )
+
+
+def _halves(
+    half: NDArray[np.int64] | None, n: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    if half is None:
+        return rng.permutation(np.arange(n) % 2 + 1).astype(np.int64)
+    column = np.asarray(half, np.int64)
+    if column.shape != (n,) or not np.isin(column, (1, 2)).all():
+        raise InputError(f"classify: expected half sets of 1 and 2 for each of {n} particles")
+    return column
+
+
+def _precision(run: Run) -> str:
+    import torch
+
+    from cryopick.ops.running_max import product_rate
+
+    if run.settings.precision != "auto":
+        return run.settings.precision
+    single, half = (
+        product_rate(dtype, run.device, k=1024, rows=2048)
+        for dtype in (torch.float32, torch.bfloat16)
+    )
+    return "bfloat16" if half > 1.2 * single else "float32"
