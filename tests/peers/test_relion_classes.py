@@ -148,7 +148,7 @@ def test_relion_aligns_images_by_our_poses(project):
 
 
 def test_relion_goes_on_from_our_model(project):
-    folder, truth, entries = project
+    folder, _, entries = project
     refine(folder, SEARCH)
     rings = BOX // 2 + 1
     model = ClassModel(

@@ -54,28 +54,22 @@ def gallery_png(
     rows = -(-n // columns)
     inch = tile_px / _DPI
     lines = 0 if captions is None else max(text.count("\n") + 1 for text in captions)
-    below = (lines + (0.4 if lines else 0)) * _LINE_INCH / inch * tall
+    # All in one picture, in pixels of the images: many small pictures take seconds to draw.
+    below = round((lines + (0.4 if lines else 0)) * _LINE_INCH / inch * tall)
     step_y, step_x = tall + below + _GAP_PX, wide + _GAP_PX
-    width, height = columns * step_x, rows * step_y
+    whole = np.ones((rows * step_y, columns * step_x), np.float32)
+    for i in range(n):
+        top, left = i // columns * step_y, i % columns * step_x
+        whole[top : top + tall, left : left + wide] = _grey(images[i], cut_percent)
+    height, width = whole.shape
     figure = Figure(figsize=(width / wide * inch, height / wide * inch))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
-    for i in range(n):
-        top, left = i // columns * step_y, i % columns * step_x
-        axes.imshow(
-            _grey(images[i], cut_percent),
-            cmap="gray",
-            vmin=0,
-            vmax=1,
-            extent=(left, left + wide, top + tall, top),
-            interpolation="bilinear",
-        )
-        if captions is not None:
-            axes.text(
-                left + wide / 2, top + tall, captions[i], ha="center", va="top", fontsize=_POINTS
-            )
-    axes.set_xlim(0, width)
-    axes.set_ylim(height, 0)
+    extent = (0, width, height, 0)
+    axes.imshow(whole, cmap="gray", vmin=0, vmax=1, extent=extent, interpolation="bilinear")
+    for i, text in enumerate(captions or ()):
+        x, y = i % columns * step_x + wide / 2, i // columns * step_y + tall
+        axes.text(x, y, text, ha="center", va="top", fontsize=_POINTS)
     return png_of(figure)
 
 
