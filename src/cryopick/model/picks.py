@@ -25,6 +25,9 @@ REASONS = (
     "membrane",
     "other template",
     "outside cone",
+    "too close",
+    "noisy background",
+    "dark background",
 )
 
 _TEXT = ("image", "label", "source", "state", "reason", "group")

@@ -1,12 +1,45 @@
-"""Merit maps of a micrograph, and picks from them."""
+"""Merit maps of a micrograph (RELION's figure of merit), and picks from them.
+
+With ``c`` the mean over the particle's circle of reference times micrograph, ``µ`` and ``σ`` mean and
+standard deviation of the background around it, and ``a1``, ``a2`` the means over the circle of
+the reference and of its square::
+
+    m = (c - µ a1) / σ - a2 / 2        merit = (exp(m) - 1) / (P - 1)
+
+``P`` is the expected ratio (see `Moments`), so that a particle as strong as its reference scores
+about 1, and empty ice about 0. At every place the best angle of every reference counts.
+
+References
+----------
+Scheres 2015, doi 10.1016/j.jsb.2014.11.010.
+"""
 
 from __future__ import annotations
 
-from cryopick.model import Defocus, Image, Optics, Picks
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick.errors import InputError
+from cryopick.geometry.euler import quaternion_from_psi_deg
+from cryopick.model import Defocus, Image, Optics, Picks, delete
+from cryopick.ops.peaks import refine_peaks
+from cryopick.pick.merit.background import local_background, ring
+from cryopick.pick.merit.engine import BestAngle
 from cryopick.pick.merit.maps import MeritMaps
-from cryopick.pick.merit.peaks import PeakRules
+from cryopick.pick.merit.micrograph import prepare_micrograph
+from cryopick.pick.merit.moments import Moments, reference_moments
+from cryopick.pick.merit.peaks import PeakRules, find_peaks
 from cryopick.pick.merit.reference_set import References
+from cryopick.pick.merit.search import kept_search
 from cryopick.pick.merit.settings import MeritSettings
+from cryopick.pick.merit.transfer import transfer
+
+if TYPE_CHECKING:
+    import torch
 
 
 def merit_maps(
@@ -17,15 +50,202 @@ def merit_maps(
     optics: Optics | None = None,
     defocus: Defocus | None = None,
     mask: Image | None = None,
+    per_reference: bool = False,
     device: str = "cpu",
     cores: int = 1,
 ) -> MeritMaps:
-    """Signature only for now."""
-    raise AssertionError("being written")
+    """Compare every place of a micrograph with all references at all angles.
+
+    What depends on the references alone is prepared at the first call in a process and kept.
+
+    Parameters
+    ----------
+    image
+        Micrograph.
+    references, settings
+        What to look for, and how.
+    optics, defocus
+        Of the micrograph; needed unless ``settings.ctf`` is ``none``.
+    mask
+        Where it is 0 or less the micrograph is replaced by noise. May have any binning.
+    per_reference
+        One map per reference; else the best of all references.
+    device
+        ``cpu`` or ``cuda:N``.
+    cores
+        Threads.
+
+    Examples
+    --------
+    >>> from cryopick.model import Grid
+    >>> from cryopick.pick.merit.reference_set import gaussian_reference
+    >>> y, x = np.mgrid[:128, :128]
+    >>> noise = np.random.default_rng(0).standard_normal((128, 128))
+    >>> pixels = noise - 2 * np.exp(-((x - 40.0) ** 2 + (y - 70.0) ** 2) / 2 / 4.5**2)
+    >>> image = Image(data=pixels, grid=Grid(shape=(128, 128), pixel_size_angstrom=5.0), name="a")
+    >>> blob = gaussian_reference(100, 5.0, peak=1.0)
+    >>> maps = merit_maps(image, blob, MeritSettings(ctf="none"))
+    >>> picks = picks_from_maps(maps, PeakRules(threshold=0.4), name="a")
+    >>> [int(v) for v in picks[picks.state == "auto"].position_angstrom.round(-1).ravel()]
+    [200, 350]
+    """
+    if image.ndim != 2:
+        raise InputError(f"{image.name}: expected a micrograph, got an image of {image.ndim} axes")
+    pixel, shape = image.grid.pixel_size_angstrom, (image.grid.shape[0], image.grid.shape[1])
+    search = kept_search(
+        references, settings, shape=shape, pixel_size_angstrom=pixel, device=device
+    )
+    masked, grid = search.references, search.grid(shape)
+    micrograph = prepare_micrograph(image, grid, settings, mask=mask, device=device, cores=cores)
+    mean, sd = local_background(micrograph, grid, ring(masked.box_px, masked.radius_px))
+    mean, sd = (values[: grid.kept[0], : grid.kept[1]] for values in (mean, sd))
+    factor = transfer(
+        grid.working,
+        pixel * grid.step_px,
+        settings,
+        optics=optics,
+        defocus=defocus,
+        device=device,
+    )
+    moments = reference_moments(
+        masked,
+        settings,
+        optics=optics,
+        defocus=defocus,
+        shape=grid.padded if settings.engine == "exact" else None,
+        device=device,
+    )
+    scale = grid.density / float(masked.inside.sum())
+    found = search.engine.best_angles(micrograph.spectrum * factor * scale, grid.kept, cores=cores)
+    merit, psi, reference = _merged(
+        found, moments, search.turned.angles_deg, mean=mean, sd=sd, per_reference=per_reference
+    )
+    return MeritMaps(
+        merit=merit,
+        psi_deg=psi,
+        reference=reference,
+        mean=mean.cpu().numpy(),
+        sd=sd.cpu().numpy(),
+        grid=image.grid.resampled(grid.kept, pixel * grid.step_px),
+        step_px=grid.step_px,
+        particle_diameter_angstrom=masked.particle_diameter_angstrom,
+        box_angstrom=masked.box_px * pixel,
+        expected=moments.expected,
+    )
+
+
+def figure_of_merit(
+    correlation: torch.Tensor,
+    moments: Moments,
+    reference: int,
+    *,
+    mean: torch.Tensor,
+    sd: torch.Tensor,
+) -> torch.Tensor:
+    """Turn mean correlations within the circle into merits: the formula above."""
+    import torch
+
+    m = (correlation - mean * float(moments.mean[reference])) / sd
+    m -= float(moments.square[reference]) / 2
+    return torch.expm1(m) / float(moments.expected[reference] - 1)
+
+
+def _merged(
+    found: Iterable[BestAngle],
+    moments: Moments,
+    angles_deg: NDArray[np.float64],
+    *,
+    mean: torch.Tensor,
+    sd: torch.Tensor,
+    per_reference: bool,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int16]]:
+    """Merits, angles and references ``(r, y, x)``; without ``per_reference`` the best alone."""
+    import torch
+
+    layers: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+    for one in found:
+        merit = figure_of_merit(one.correlation, moments, one.reference, mean=mean, sd=sd)
+        number = torch.full_like(one.angle, one.reference)
+        if per_reference or not layers:
+            layers.append((merit, one.angle, number))
+            continue
+        best, angle, winner = layers[0]
+        better = merit > best
+        layers[0] = (
+            torch.where(better, merit, best),
+            torch.where(better, one.angle, angle),
+            torch.where(better, number, winner),
+        )
+    merit, angle, number = (torch.stack(parts).cpu().numpy() for parts in zip(*layers, strict=True))
+    psi = np.where(angles_deg > 180, angles_deg - 360, angles_deg).astype(np.float32)
+    return merit, psi[angle], number
 
 
 def picks_from_maps(
     maps: MeritMaps, rules: PeakRules, *, name: str, mask: Image | None = None
 ) -> Picks:
-    """Signature only for now."""
-    raise AssertionError("being written")
+    """Choose picks from merit maps; what is not taken is deleted with its reason.
+
+    Parameters
+    ----------
+    maps
+        From `merit_maps`; RELION's suppression wants one map per reference.
+    rules
+        How candidates are judged.
+    name
+        Of the micrograph.
+    mask
+        Candidates where it is 0 or less are deleted. May have any binning.
+
+    Returns
+    -------
+    Picks
+        The best first. Position to a fraction of a working pixel, angle, merit as score, number of
+        the reference from 1 as label; background mean and deviation as further columns.
+    """
+    allowed = None if mask is None else _allowed(maps, mask)
+    maps, peaks = find_peaks(maps, rules, allowed=allowed)
+    layer, y, x = peaks.index.T
+    if len(peaks.index) == 0:
+        return replace(
+            Picks.empty(2),
+            score=np.zeros(0),
+            state=np.zeros(0, dtype="<U8"),
+            reason=np.zeros(0, dtype="<U20"),
+            source=np.zeros(0, dtype="<U8"),
+            label=np.zeros(0, dtype="<U1"),
+            orientation=np.zeros((0, 4)),
+            extra={"cryopickNoiseMean": np.zeros(0), "cryopickNoiseSd": np.zeros(0)},
+        )
+    position = np.empty((len(layer), 2))
+    for number in np.unique(layer):
+        rows = layer == number
+        merit = maps.merit[number].astype(np.float32)
+        position[rows] = refine_peaks(merit, peaks.index[rows, 1:])
+    picks = Picks.of(
+        maps.grid.to_angstrom(position[:, ::-1]),
+        image=name,
+        score=maps.merit[layer, y, x].astype(np.float64),
+        orientation=quaternion_from_psi_deg(maps.psi_deg[layer, y, x].astype(np.float64)),
+        label=(maps.reference[layer, y, x] + 1).astype(str),
+        source="template",
+        state="auto",
+        extra={
+            "cryopickNoiseMean": maps.mean[y, x].astype(np.float64),
+            "cryopickNoiseSd": maps.sd[y, x].astype(np.float64),
+        },
+    )
+    for reason in np.unique(peaks.reason[peaks.reason != ""]):
+        picks = delete(picks, peaks.reason == reason, reason=str(reason))
+    return picks
+
+
+def _allowed(maps: MeritMaps, mask: Image) -> NDArray[np.bool_]:
+    """``(y, x)``: whether the nearest mask pixel of each working pixel is above 0."""
+    y, x = np.indices(maps.grid.shape)
+    places = maps.grid.to_angstrom(np.stack([x.ravel(), y.ravel()], axis=1))
+    px = np.rint(mask.grid.to_px(places)).astype(np.int64)
+    inside = np.all((px >= 0) & (px < np.asarray(mask.grid.size_px)), axis=1)
+    allowed = np.zeros(len(px), dtype=bool)
+    allowed[inside] = mask.read()[tuple(px[inside][:, ::-1].T)] > 0
+    return allowed.reshape(maps.grid.shape)

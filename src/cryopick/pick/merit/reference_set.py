@@ -23,12 +23,15 @@ class References:
         ``(K, n, n)`` float32, centre at ``n // 2``.
     pixel_size_angstrom
         Of the references.
+    particle_diameter_angstrom
+        Where it is known; None: it is detected, see `detected_diameter_angstrom`.
     round
         The references look the same from every side, so that no angle but 0 is tried.
     """
 
     images: NDArray[np.float32]
     pixel_size_angstrom: float
+    particle_diameter_angstrom: float | None = None
     round: bool = False
 
     def __post_init__(self) -> None:
@@ -69,5 +72,36 @@ class References:
 def gaussian_reference(
     particle_diameter_angstrom: float, pixel_size_angstrom: float, *, peak: float = 0.1
 ) -> References:
-    """Signature only for now."""
-    raise AssertionError("being written")
+    """A Gaussian blob, for want of anything better.
+
+    Its standard deviation is that of the projected density of a ball of this diameter along one
+    axis, ``diameter / √20``; its box is 1.5 times as wide as the ball.
+
+    Parameters
+    ----------
+    peak
+        Highest value, in standard deviations of the noise.
+
+    Examples
+    --------
+    >>> blob = gaussian_reference(100.0, 5.0)
+    >>> blob.images.shape, float(blob.images[0, 15, 15])
+    ((1, 30, 30), 0.10000000149011612)
+    """
+    if not particle_diameter_angstrom > 0:
+        raise InputError(
+            f"Gaussian reference: expected a diameter above 0 Å, got {particle_diameter_angstrom:g}"
+        )
+    if not peak > 0:
+        raise InputError(f"Gaussian reference: expected a peak above 0, got {peak:g}")
+    box = 2 * max(1, round(0.75 * particle_diameter_angstrom / pixel_size_angstrom))
+    line = (np.arange(box) - box // 2) * pixel_size_angstrom
+    variance = particle_diameter_angstrom**2 / 20
+    squared = line[:, None] ** 2 + line[None] ** 2
+    blob = peak * np.exp(-squared / (2 * variance))
+    return References(
+        images=blob[None].astype(np.float32),
+        pixel_size_angstrom=pixel_size_angstrom,
+        particle_diameter_angstrom=particle_diameter_angstrom,
+        round=True,
+    )

@@ -1,0 +1,182 @@
+"""`TurnedReferences`: Fourier transforms of the references at every in-plane angle.
+
+A reference is turned by evaluating the Fourier sum over its pixels at turned frequencies: no
+interpolation. Where working pixels are much coarser than the micrograph's, the pixels are summed
+first into ones half as wide as the working pixel, by a filter that is flat up to the working
+frequency and 0 where aliases would begin.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick.pick.merit.masked_references import MaskedReferences
+from cryopick.pick.merit.settings import MeritSettings
+from cryopick.pick.merit.working_grid import WorkingGrid
+
+if TYPE_CHECKING:
+    import torch
+
+# Working pixels at least this many micrograph pixels wide are worth a reduction.
+_WORTH_REDUCING = 3
+# Reduced pixels beyond the circle: what the filter spreads farther is below 1e-4.
+_MARGIN_PX = 12
+# The band is kept beyond the low-pass limit and fades there, so that little rings in real space;
+# the limit itself is the transfer function's.
+_FADE = 1.3
+
+
+class TurnedReferences:
+    """References on a box of working pixels, twice as wide as their own box.
+
+    Row ``r * angles + a`` of anything made here is reference ``r`` at angle ``a``.
+
+    Parameters
+    ----------
+    references
+        From `mask_references`.
+    settings
+        Angles and low-pass.
+    grid
+        Any micrograph's: its step counts.
+    device
+        ``cpu`` or ``cuda:N``.
+
+    Attributes
+    ----------
+    angles_deg
+        ``(a,)``: RELION's psi of each angle, from 0 up.
+    box_px
+        Edge of the box in working pixels, even.
+    """
+
+    def __init__(
+        self,
+        references: MaskedReferences,
+        settings: MeritSettings,
+        grid: WorkingGrid,
+        *,
+        device: str = "cpu",
+    ) -> None:
+        import torch
+
+        count = 1 if references.round else settings.angles
+        self.angles_deg = np.arange(count) * (360.0 / count)
+        self.references = len(references.images)
+        self.device = device
+        least = 2 * references.box_px / grid.step
+        whole = 2 * grid.step.denominator
+        self.box_px = int(-(-least // whole) * whole)
+        step = grid.step_px
+        pixels, self._position = _reduced(references, step)
+        self._pixels = torch.from_numpy(pixels).to(device)
+        ky = np.fft.fftfreq(self.box_px, step)[:, None]
+        kx = np.fft.rfftfreq(self.box_px, step)[None]
+        weight = _band(np.hypot(ky, kx), settings, references.pixel_size_angstrom, step)
+        self._chosen = np.flatnonzero(weight)
+        self._frequency = np.stack(
+            [np.broadcast_to(k, weight.shape).reshape(-1)[self._chosen] for k in (kx, ky)]
+        )
+        self._weight = torch.from_numpy(weight.reshape(-1)[self._chosen]).to(device)
+
+    @property
+    def rows(self) -> int:
+        """References times angles."""
+        return self.references * len(self.angles_deg)
+
+    @property
+    def frequencies(self) -> NDArray[np.float64]:
+        """Lengths ``(f,)`` of the frequencies of `coefficients`, per micrograph pixel."""
+        return np.hypot(*self._frequency)
+
+    @property
+    def along_y(self) -> NDArray[np.bool_]:
+        """``(f,)``: frequencies of waves along y, of which the half plane holds both directions."""
+        return self._frequency[0] == 0
+
+    def coefficients(self, angle: int) -> torch.Tensor:
+        """Fourier sums ``(K, f)`` complex64 over micrograph pixels of all references at one angle.
+
+        The centre of the references is the origin of the phases.
+        """
+        import torch
+
+        psi = np.deg2rad(self.angles_deg[angle])
+        kx, ky = self._frequency
+        # The reference appears turned by -psi from x to y (RELION), so its transform is read at
+        # frequencies turned back.
+        turned = np.cos(psi) * kx - np.sin(psi) * ky, np.sin(psi) * kx + np.cos(psi) * ky
+        x, y = (
+            torch.from_numpy(
+                np.exp(-2j * np.pi * np.outer(k, self._position)).astype(np.complex64)
+            ).to(self.device)
+            for k in turned
+        )
+        n = len(self._position)
+        # Over x for all references and rows at once, then over y.
+        lines = x @ self._pixels.reshape(-1, n).T.to(torch.complex64)
+        sums = (lines.view(len(x), self.references, n) * y[:, None, :]).sum(-1)
+        return (sums * self._weight[:, None]).T.contiguous()
+
+    def mirrored_boxes(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """Images ``(m, b, b)`` of some coefficients ``(m, f)``, mirrored through their centre.
+
+        Correlating with an image is convolving with its mirror image, whose transform is the
+        conjugate. Pixel values are sums over the micrograph pixels that a working pixel covers.
+        """
+        import torch
+
+        b = self.box_px
+        spectrum = torch.zeros(
+            (len(coefficients), b * (b // 2 + 1)), dtype=torch.complex64, device=self.device
+        )
+        chosen = torch.from_numpy(self._chosen).to(self.device)
+        spectrum[:, chosen] = coefficients.conj()
+        images = torch.fft.irfft2(spectrum.view(-1, b, b // 2 + 1), s=(b, b))
+        return torch.roll(images, (b // 2, b // 2), dims=(-2, -1))
+
+
+def _band(
+    frequency: NDArray[np.float64], settings: MeritSettings, pixel_angstrom: float, step: float
+) -> NDArray[np.float32]:
+    """Weight of frequencies per micrograph pixel: 1 up to the low-pass, a fade, and 0."""
+    nyquist = 0.5 / step
+    inside = frequency < nyquist * (1 - 1e-9)
+    if settings.low_pass_angstrom is None:
+        return inside.astype(np.float32)
+    limit = pixel_angstrom / settings.low_pass_angstrom
+    fall = np.clip((frequency / limit - 1) / (_FADE - 1), 0, 1)
+    return (inside * (0.5 + 0.5 * np.cos(np.pi * fall))).astype(np.float32)
+
+
+def _reduced(
+    references: MaskedReferences, step: float
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Pixels ``(K, n, n)`` around the centre and their places ``(n,)`` in micrograph pixels."""
+    centre, radius = references.box_px // 2, references.radius_px
+    cut = slice(max(0, centre - radius), centre + radius + 1)
+    images = references.images[:, cut, cut]
+    position = np.arange(references.box_px)[cut] - float(centre)
+    if step < _WORTH_REDUCING:
+        return np.ascontiguousarray(images), position
+    pixel = step / 2
+    reach = int(np.ceil(radius / pixel)) + _MARGIN_PX
+    coarse = np.arange(-reach, reach + 1) * pixel
+    lines = (pixel * _raised_cosine(coarse[:, None] - position[None], step)).astype(np.float32)
+    reduced = np.einsum("ai,kij,bj->kab", lines, images, lines, optimize=True)
+    return np.ascontiguousarray(reduced, dtype=np.float32), coarse
+
+
+def _raised_cosine(distance: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    """Filter of unit gain up to ``1 / (2 step)`` that falls as a cosine to 0 at ``1 / step``."""
+    width = step / 1.5
+    share = 1 / 3
+    t = distance / width
+    bottom = 1 - (2 * share * t) ** 2
+    near = np.abs(bottom) < 1e-8
+    value = np.sinc(t) * np.cos(np.pi * share * t) / np.where(near, 1, bottom)
+    at_pole = np.pi / 4 * np.sinc(1 / (2 * share))
+    return np.where(near, at_pole, value) / width
