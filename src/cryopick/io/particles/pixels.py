@@ -31,7 +31,9 @@ def read_particle_images(
     ndarray
         ``(n, box, box)`` float32, in the order of ``rows``.
     """
-    chosen = np.arange(len(particles)) if rows is None else np.asarray(rows)
+    chosen = np.arange(len(particles))
+    if rows is not None:
+        chosen = chosen[np.asarray(rows, dtype=np.int64)]
     file, index = particles.file[chosen], particles.index[chosen]
     box = particles.box_px
     images = np.empty((len(chosen), box, box), np.float32)
