@@ -17,6 +17,7 @@ which no rotation in the plane makes equal: they count as different directions.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def class_purity(
             float(np.mean([adjusted_rand_index(label, cell) for cell in cells])), 4
         ),
         "ceiling": round(
-            float(np.mean([adjusted_rand_index(a, b) for a, b in zip(cells, cells[1:], strict=False)])),
+            float(np.mean([adjusted_rand_index(a, b) for a, b in pairwise(cells)])),
             4,
         ),
     }  # fmt: skip
