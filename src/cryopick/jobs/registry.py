@@ -59,6 +59,18 @@ JOBS: dict[str, tuple[str, str]] = {
         "cryopick.jobs.simulate_tomogram",
         "Make a realistic tomogram with known truth",
     ),
+    "sort": (
+        "cryopick.jobs.sort",
+        "Rank particles by how well they fit their references or each other",
+    ),
+    "extract particles": (
+        "cryopick.jobs.extract_particles",
+        "Cut out particles, rescaled and normalised, for RELION, cryoSPARC and 2D classes",
+    ),
+    "classify": (
+        "cryopick.jobs.classify",
+        "Sort particles into 2D classes, and average and rank these",
+    ),
 }
 """Words: module (its ``JOB`` is the declaration), title."""
 

@@ -28,6 +28,9 @@ REASONS = (
     "too close",
     "noisy background",
     "dark background",
+    "image statistics",
+    "no partner",
+    "partner dropped",
 )
 
 _TEXT = ("image", "label", "source", "state", "reason", "group")
