@@ -101,9 +101,7 @@ class CtfTable:
         table = np.empty((len(rows), len(self._band)), np.float32)
         for i, row in enumerate(rows):
             u, v, angle, phase, group = self._unique[row].tolist()
-            defocus = Defocus(
-                u_um=u, v_um=v, astigmatism_angle_deg=angle, phase_shift_deg=phase
-            )
+            defocus = Defocus(u_um=u, v_um=v, astigmatism_angle_deg=angle, phase_shift_deg=phase)
             image = ctf_image(
                 (b, b), self._pixel, optics=self._ctf.optics[int(group)], defocus=defocus
             )

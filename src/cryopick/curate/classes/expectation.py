@@ -189,8 +189,10 @@ class Expectation:
         m, t = moved.shape[:2]
         moved = moved.reshape(m * t, -1).to(self._coarse.dtype)
         scores = (moved @ self._coarse.view(k * p, -1).T).float().view(m, t, k * p)
-        return scores.mul_(2).sub_(self._half_norms(chunk, rows)[:, None]).add_(
-            self._log_offset(chunk.centre_px[rows], self.grid.shift_px)[:, :, None]
+        return (
+            scores.mul_(2)
+            .sub_(self._half_norms(chunk, rows)[:, None])
+            .add_(self._log_offset(chunk.centre_px[rows], self.grid.shift_px)[:, :, None])
         )
 
     def _half_norms(self, chunk: Chunk, rows: slice) -> torch.Tensor:
@@ -266,8 +268,10 @@ class Expectation:
         norm = (power @ weight[:, :, None]).view(m, cells, SUB_ANGLES, 1)
         fine = self.grid.shift_px[shift.cpu().numpy()][:, :, None] + self.grid.sub_shift_px
         offset = torch.stack(
-            [self._log_offset(chunk.centre_px[rows][i : i + 1], fine[i].reshape(-1, 2))[0]
-             for i in range(m)]
+            [
+                self._log_offset(chunk.centre_px[rows][i : i + 1], fine[i].reshape(-1, 2))[0]
+                for i in range(m)
+            ]
         ).view(m, cells, 1, SUB_SHIFTS)
         share = self._log_weight[pair // p] * self.prior.temperature
         scores = 2 * cross.view(m, cells, SUB_ANGLES, SUB_SHIFTS) - norm + offset

@@ -11,7 +11,6 @@ from cryopick.curate.classes.averages import (
     FRC_CUT,
     Averages,
     class_averages,
-    divided,
     masked,
     resolved_shell,
 )
@@ -239,9 +238,9 @@ def with_averages(
     return replace(
         state,
         average=band.to_images(new.coefficients, box_px=box),
-        half_average=band.to_images(
-            new.halves.reshape(2 * k, -1), box_px=box
-        ).reshape(2, k, box, box),
+        half_average=band.to_images(new.halves.reshape(2 * k, -1), box_px=box).reshape(
+            2, k, box, box
+        ),
         class_weight=weight / weight.sum(),
         signal_power=wide(
             band.shell_sums(np.abs(new.coefficients) ** 2) / np.maximum(band.per_shell, 1)

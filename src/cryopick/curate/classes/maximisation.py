@@ -133,9 +133,7 @@ class Maximisation:
     def sums(self) -> Sums:
         """All that was added, turned back to the orientation of the class averages."""
         classes = len(self._weight)
-        turner = Turner(
-            self.band, self.grid.fine_angle_deg, device=self.device, cores=self.cores
-        )
+        turner = Turner(self.band, self.grid.fine_angle_deg, device=self.device, cores=self.cores)
         numerator = turner.back(self._sums)
         return Sums(
             numerator=numerator.reshape(2, classes, -1),

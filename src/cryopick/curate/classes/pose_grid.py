@@ -69,7 +69,7 @@ def pose_grid(
     """
     count = 4 * max(1, int(np.ceil(90 / (2 * psi_step_deg) - 1e-9)))
     step = 360 / count
-    angle = np.arange(count) * step
+    angle = np.arange(count, dtype=np.float64) * step
     coarse = 2 * offset_step_px
     most = int(np.floor(offset_range_px / coarse + 1e-9))
     line = np.arange(-most, most + 1) * coarse

@@ -134,9 +134,7 @@ def prepare(
         settings=settings,
         pixel_size_angstrom=pixel_size_angstrom,
         band=band,
-        ctf=CtfTable(
-            ctf, model=settings.ctf, band=band, pixel_size_angstrom=pixel_size_angstrom
-        ),
+        ctf=CtfTable(ctf, model=settings.ctf, band=band, pixel_size_angstrom=pixel_size_angstrom),
         image_mask=disc if settings.zero_mask else None,
         mask_radius_px=radius,
         mask_edge_px=edge,

@@ -21,8 +21,6 @@ _FIRST_DETAIL = 5.0
 
 def first_state(run: Run, half: NDArray[np.int64] | None) -> ClassState:
     """Average random particles at random angles, and measure their noise."""
-    import torch
-
     settings, n, k, box = run.settings, run.particles, run.settings.classes, run.band.box_px
     rng = np.random.default_rng([settings.seed, 0])
     halves = _halves(half, n, rng)
@@ -95,9 +93,7 @@ def first_state(run: Run, half: NDArray[np.int64] | None) -> ClassState:
     )
 
 
-def _halves(
-    half: NDArray[np.int64] | None, n: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
+def _halves(half: NDArray[np.int64] | None, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
     if half is None:
         return rng.permutation(np.arange(n) % 2 + 1).astype(np.int64)
     column = np.asarray(half, np.int64)
