@@ -151,9 +151,7 @@ def particle_transfer(
     return unique[which.ravel()]
 
 
-def _one_transfer(
-    particles: Particles, row: int, *, after_first_peak: bool
-) -> NDArray[np.float32]:
+def _one_transfer(particles: Particles, row: int, *, after_first_peak: bool) -> NDArray[np.float32]:
     defocus = particles.defocus_of(row)
     assert defocus is not None  # checked for all rows before
     box = particles.box_px

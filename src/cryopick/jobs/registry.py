@@ -63,6 +63,10 @@ JOBS: dict[str, tuple[str, str]] = {
         "cryopick.jobs.sort",
         "Rank particles by how well they fit their references or each other",
     ),
+    "select": (
+        "cryopick.jobs.select",
+        "Choose particles, picks, micrographs or classes; keep the others with their reasons",
+    ),
     "extract particles": (
         "cryopick.jobs.extract_particles",
         "Cut out particles, rescaled and normalised, for RELION, cryoSPARC and 2D classes",
