@@ -210,7 +210,7 @@ def _plane_basis(background: bytes, size_px: int) -> tuple[Floats, Floats]:
     chosen = np.frombuffer(background, dtype=bool)
     y, x = np.indices((size_px, size_px)) - size_px // 2
     basis = np.stack([np.ones(size_px**2), x.ravel(), y.ravel()]).astype(np.float64)
-    return basis, np.linalg.pinv(basis[:, chosen])
+    return basis, np.asarray(np.linalg.pinv(basis[:, chosen]), dtype=np.float64)
 
 
 def _level(images: Floats, chosen: NDArray[np.bool_], *, population: bool) -> tuple[Floats, Floats]:

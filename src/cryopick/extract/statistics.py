@@ -27,15 +27,17 @@ def grey_statistics(images: NDArray[np.float32]) -> NDArray[np.float64]:
     >>> grey_statistics(np.array([[[1.0, 3.0], [1.0, 3.0]]], dtype=np.float32))
     array([[2., 1., 1., 3.]])
     """
-    flat = images.reshape(len(images), -1)
+    n = images.shape[1] * images.shape[2]
+    flat = images.reshape(len(images), n)
+    # About a value near the mean, so that products of float32 are exact enough, and fast.
+    level = flat[:, ::64].mean(axis=1, keepdims=True)
+    centred = flat - level
+    rest = (centred @ np.ones(n, dtype=np.float32)).astype(np.float64) / n
+    squares = np.array([np.dot(row, row) for row in centred], dtype=np.float64) / n
     result = np.empty((len(images), 4))
-    mean = flat.mean(axis=1, dtype=np.float64) if flat.size else np.zeros(len(images))
-    # One pass in float32 for the spread about a mean that is exact: a tenth of the float64 time.
-    for row, values in enumerate(flat):
-        centred = values - np.float32(mean[row])
-        rest = float(centred.mean(dtype=np.float64))
-        variance = float(np.dot(centred, centred)) / centred.size - rest * rest
-        result[row] = mean[row], np.sqrt(max(variance, 0.0)), values.min(), values.max()
+    result[:, 0] = level[:, 0] + rest
+    result[:, 1] = np.sqrt(np.maximum(squares - rest**2, 0.0))
+    result[:, 2], result[:, 3] = flat.min(axis=1), flat.max(axis=1)
     return result
 
 
@@ -66,7 +68,8 @@ def patch_scores(images: NDArray[np.float32], *, patch_px: int) -> NDArray[np.fl
     """
     step = max(1, patch_px // 2)
     windows = sliding_window_view(images, (patch_px, patch_px), axis=(1, 2))[:, ::step, ::step]
-    variances = windows.var(axis=(-2, -1), dtype=np.float64).reshape(len(images), -1)
+    variances = windows.var(axis=(-2, -1), dtype=np.float64)
+    variances = variances.reshape(len(images), variances.shape[1] * variances.shape[2])
     return np.stack([variances.mean(axis=1), _gini(variances)], axis=1)
 
 

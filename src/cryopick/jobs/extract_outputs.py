@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from cryopick.io.picks.dialect import Frame
 from cryopick.io.picks.npz import load_picks, save_picks
 from cryopick.io.picks.registry import write_picks
 from cryopick.jobs.gallery import gallery_png
+from cryopick.jobs.scatter import scatter_svg
 from cryopick.jobs.simulated_images import hand_out
 from cryopick.model import Grid, Optics, Particles, Picks, SetKind, concatenate
 from cryopick.model.sets import counted
@@ -246,31 +246,14 @@ def _plots(particles: Particles, mean: NDArray[np.float64]) -> list[Plot]:
         Plot(
             title="Grey values of the boxes",
             caption="As cut from the micrographs: what lies apart may be carbon, ice or an edge.",
-            svg=_scatter_svg(particles.picks),
+            svg=scatter_svg(
+                particles.picks.extra["cryopickBoxMean"],
+                particles.picks.extra["cryopickBoxSd"],
+                x_name="mean",
+                y_name="standard deviation",
+            ),
         ),
     ]
-
-
-def _scatter_svg(picks: Picks) -> str:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 3.2))
-    axes = figure.add_subplot()
-    axes.plot(
-        picks.extra["cryopickBoxMean"],
-        picks.extra["cryopickBoxSd"],
-        ".",
-        ms=2,
-        color="#2b6cb0",
-        rasterized=True,
-    )
-    axes.set_xlabel("mean")
-    axes.set_ylabel("standard deviation")
-    figure.tight_layout()
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", dpi=110)
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
 
 
 def _next_command(folder: Path, n: int) -> str:
