@@ -71,7 +71,7 @@ def plain_scores(images, data, known, *, angles, shifts):
                 image = data.spectra[i].numpy() * moved
                 expected = turned if data.premultiplied else turned * ctf
                 fit = 2 * (expected.conj() * image).real - ctf**2 * np.abs(turned) ** 2
-                total = data.centre_px[i].numpy() + [dx, dy]
+                total = data.centre_px[i].numpy() + np.array([dx, dy])
                 offset = -0.5 * (total**2).sum() / known.offset_sigma_px**2
                 out[i, :, a, s] = (fit / noise).sum(1) / known.temperature
                 out[i, :, a, s] += np.log(known.class_weight) + offset

@@ -60,14 +60,35 @@ def class_averages(
         ]
     )
     frc = ring_correlation(halves[0], halves[1], band)
-    trusted = np.clip(frc, 0, _MOST_FRC)
-    ssnr = 2 * trusted / (1 - trusted)
+    ssnr = shared_ssnr(frc, sums.denominator.sum(0))
     gain = regularisation * ssnr / (1 + regularisation * ssnr)
     whole = divided(sums.numerator.sum(0), sums.denominator.sum(0), band)
     whole *= gain[:, band.shell].astype(np.float32)
     return Averages(
         coefficients=masked(whole, band=band, mask=mask), halves=halves, frc=frc, ssnr=ssnr
     )
+
+
+def shared_ssnr(
+    frc: NDArray[np.float64], denominator: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Signal-to-noise ratio of each average ``(K, S)``, from what all classes say together.
+
+    Particles of all classes are alike in signal and noise, so that the ratio of an average grows with
+    its particles. The correlation of one class with few particles is too uncertain to filter it by;
+    a class that is filtered too much loses the particles it has.
+    """
+    import os
+    total = denominator.sum(0)
+    shared = np.divide((denominator * frc).sum(0), total, out=np.zeros_like(total), where=total > 0)
+    typical = np.divide(
+        (denominator**2).sum(0), total, out=np.ones_like(total), where=total > 0
+    )
+    trusted = np.clip(shared, 0, _MOST_FRC)
+    pool= 2 * trusted / (1 - trusted) * denominator / typical
+    own=np.clip(frc,0,_MOST_FRC); own=2*own/(1-own)
+    m=float(os.environ.get('POOL','1'))
+    return m*pool+(1-m)*own
 
 
 def divided(

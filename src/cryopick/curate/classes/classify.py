@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from cryopick.curate.classes.ctf_table import ParticleCtf
 from cryopick.curate.classes.iteration import next_state
-from cryopick.curate.classes.prepare import ImageRows, prepare
+from cryopick.curate.classes.prepare import ImageRows, Run, prepare
 from cryopick.curate.classes.settings import ClassifySettings
 from cryopick.curate.classes.start import first_state
 from cryopick.curate.classes.state import ClassState
+from cryopick.errors import InputError
 
 
 def classify(
@@ -63,8 +64,27 @@ def classify(
     """
     run = prepare(images, pixel_size_angstrom, settings, ctf, device=device, cores=cores)
     state = first_state(run, half) if start is None else start
+    _check(state, run)
     while state.iteration < settings.iterations:
         state = next_state(run, state)
         if on_iteration is not None:
             on_iteration(state)
     return state
+
+
+def _check(state: ClassState, run: Run) -> None:
+    """Refuse a state of other particles or other classes."""
+    box = run.band.box_px
+    expected = (run.particles, run.settings.classes, box, len(run.band))
+    found = (
+        len(state.class_index),
+        len(state.average),
+        state.average.shape[-1],
+        state.numerator.shape[-1],
+    )
+    if found != expected:
+        words = "{} particles, {} classes, {} px, {} Fourier pixels"
+        raise InputError(
+            f"class state: it is of {words.format(*found)}, but the input of "
+            f"{words.format(*expected)}; start the classification anew"
+        )

@@ -12,6 +12,7 @@ CtfModel = Literal["full", "phase-flipped", "premultiplied", "ignore"]
 CTF_MODELS: tuple[CtfModel, ...] = ("full", "phase-flipped", "premultiplied", "ignore")
 # How products with references are formed; "auto" measures which is fastest on the hardware.
 Precision = Literal["auto", "float32", "bfloat16"]
+PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "bfloat16")
 
 
 # No slots: the class itself tells the defaults, which jobs take from here.
@@ -111,7 +112,9 @@ class ClassifySettings:
             raise InputError(
                 f"classify: expected temperature from 1 to 1000, got {self.temperature}"
             )
-        if self.ctf not in CTF_MODELS:
-            raise InputError(
-                f"classify: expected ctf to be one of {', '.join(CTF_MODELS)}, got {self.ctf!r}"
-            )
+        for name, known in (("ctf", CTF_MODELS), ("precision", PRECISIONS)):
+            value = getattr(self, name)
+            if value not in known:
+                raise InputError(
+                    f"classify: expected {name} to be one of {', '.join(known)}, got {value!r}"
+                )

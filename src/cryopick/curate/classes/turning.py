@@ -72,7 +72,9 @@ class Turner:
         import torch
 
         flat = images.reshape(len(images), -1)
-        used = self._inside[np.any(flat[:, self._inside] != 0, axis=0)]
+        seen = np.any(flat[:, self._inside] != 0, axis=0)
+        # Averages may be empty; one pixel keeps the products in shape.
+        used = self._inside[seen] if seen.any() else self._inside[:1]
         values = torch.from_numpy(np.ascontiguousarray(flat[:, used])).to(self.device)
         values = values * (self.band.box_px / self.work_px**2)
 
