@@ -19,6 +19,10 @@ JOBS: dict[str, tuple[str, str]] = {
         "cryopick.jobs.pick_log",
         "Pick round particles without a template (2D and 3D)",
     ),
+    "pick template": (
+        "cryopick.jobs.pick_template",
+        "Pick particles in micrographs by references (2D)",
+    ),
     "candidates": (
         "cryopick.jobs.candidates",
         "Choose the picks of a match job again, without searching again",
@@ -74,6 +78,14 @@ JOBS: dict[str, tuple[str, str]] = {
     "classify": (
         "cryopick.jobs.classify",
         "Sort particles into 2D classes, and average and rank these",
+    ),
+    "pairs fit": (
+        "cryopick.jobs.pairs_fit",
+        "Link the picks of tilt pairs, and find tilt and axis",
+    ),
+    "extract pairs": (
+        "cryopick.jobs.extract_pairs",
+        "Cut out both views of every particle of tilt pairs, row by row",
     ),
 }
 """Words: module (its ``JOB`` is the declaration), title."""

@@ -89,6 +89,7 @@ def test_spectra_are_consistent(tmp_path):
     noise, ratio = table.number("rlnReferenceSigma2"), table.number("rlnSsnrMap")
     seen = ratio > 0
     np.testing.assert_allclose(noise[seen] * ratio[seen], model().signal_power[1][seen], rtol=1e-6)
+    assert noise.min() > 0
     assert table.number("rlnAngstromResolution").tolist() == pytest.approx(
         [UNKNOWN, 32, 16, 32 / 3, 8], rel=1e-6
     )

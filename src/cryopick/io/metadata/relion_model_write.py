@@ -207,11 +207,17 @@ def _class_spectrum(model: ClassModel, row: int) -> StarBlock:
         "rlnSsnrMap": ratio,
         "rlnGoldStandardFsc": model.frc[row],
         "rlnFourierCompleteness": np.ones(len(frequency)),
-        # Noise left in the average, which is what the ratio compares its signal with.
-        "rlnReferenceSigma2": np.divide(signal, ratio, out=np.zeros_like(signal), where=ratio > 0),
+        "rlnReferenceSigma2": _noise_left(signal, ratio),
         "rlnReferenceTau2": signal,
     }
     return star_block(f"model_class_{row + 1}", columns)
+
+
+def _noise_left(signal: Floats, ratio: Floats) -> Floats:
+    """Noise left in an average; on rings without any signal what it is on the others."""
+    seen = ratio > 0
+    noise = np.divide(signal, ratio, out=np.zeros_like(signal), where=seen)
+    return np.where(seen, noise, np.median(noise[seen])) if seen.any() else signal
 
 
 def _group_sizes(model: ClassModel) -> Mapping[str, int]:
