@@ -16,7 +16,8 @@ from cryopick.pick.merit.maps import MeritMaps, best_of_references
 Suppression = Literal["keep-better", "relion"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Without slots: its defaults are also those of the command's parameters.
+@dataclass(frozen=True, kw_only=True)
 class PeakRules:
     """How candidates are judged.
 

@@ -12,7 +12,8 @@ CtfUse = Literal["none", "full", "after first peak"]
 MeritEngine = Literal["auto", "exact", "bank"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Without slots: its defaults are also those of the command's parameters.
+@dataclass(frozen=True, kw_only=True)
 class MeritSettings:
     """What `merit_maps` computes.
 
