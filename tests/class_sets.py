@@ -40,9 +40,7 @@ def class_set(n=90, *, seed=0, noise=0.4, shapes=3, jitter=1.0, with_ctf=False):
         image = drawn(kind[i], turn_deg=turn[i], move=move[i])
         if with_ctf:
             u, v = defocus[i, :2]
-            ctf = -ctf_image(
-                (BOX, BOX), PIXEL, optics=optics[0], defocus=Defocus(u_um=u, v_um=v)
-            )
+            ctf = -ctf_image((BOX, BOX), PIXEL, optics=optics[0], defocus=Defocus(u_um=u, v_um=v))
             image = np.fft.irfft2(np.fft.rfft2(image) * ctf, s=(BOX, BOX))
         images[i] = image + noise * rng.normal(size=(BOX, BOX))
     ctf = ParticleCtf(defocus=defocus, optics=optics, optics_group=np.zeros(n, np.int64))
@@ -51,7 +49,5 @@ def class_set(n=90, *, seed=0, noise=0.4, shapes=3, jitter=1.0, with_ctf=False):
 
 def agreement(found, true):
     """Share of the particles whose class is mostly of their kind."""
-    good = sum(
-        np.bincount(true[found == k]).max() for k in np.unique(found) if (found == k).any()
-    )
+    good = sum(np.bincount(true[found == k]).max() for k in np.unique(found) if (found == k).any())
     return good / len(true)

@@ -55,9 +55,9 @@ def test_without_noise_the_average_is_the_image():
     image = np.stack([blob(1, 2), blob(-3, 0)])
     found = averaged([image, image])
     np.testing.assert_allclose(found.frc, 1, atol=1e-4)
-    np.testing.assert_allclose(BAND.to_images(found.coefficients), image - image.mean((1, 2))[
-        :, None, None
-    ], atol=0.02)
+    np.testing.assert_allclose(
+        BAND.to_images(found.coefficients), image - image.mean((1, 2))[:, None, None], atol=0.02
+    )
 
 
 def test_noise_is_kept_out_by_the_correlation_of_the_halves():

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from class_sets import BOX, PIXEL, agreement, class_set, drawn
 
+from class_sets import BOX, PIXEL, agreement, class_set, drawn
 from cryopick.curate.classes.classify import classify
 from cryopick.curate.classes.ctf_table import ParticleCtf
 from cryopick.curate.classes.settings import ClassifySettings
@@ -74,9 +74,7 @@ def test_averages_show_the_shapes(three):
     for k, average in enumerate(found.average):
         shape = np.bincount(kind[found.class_index == k]).argmax()
         best = max(
-            np.corrcoef(
-                average.ravel(), drawn(shape, turn_deg=t, move=(x, y)).ravel()
-            )[0, 1]
+            np.corrcoef(average.ravel(), drawn(shape, turn_deg=t, move=(x, y)).ravel())[0, 1]
             for t in range(0, 360, 15)
             for x in (-1, 0, 1)
             for y in (-1, 0, 1)
@@ -142,7 +140,7 @@ def test_turned_images_are_turned_back():
 
 
 def test_moved_images_are_moved_back():
-    images, kind, *_ = class_set(60, jitter=0.3, shapes=1)
+    images = class_set(60, jitter=0.3, shapes=1)[0]
     one = replace(PLAIN, classes=1, iterations=4, recentre=False)
     found = sorted_out(images, one)
     moved = sorted_out(np.roll(images, (2, -1), axis=(1, 2)), one)
@@ -235,7 +233,7 @@ def test_input_that_cannot_be_used(change, words):
 def test_a_particle_that_holds_no_number_is_named():
     images = class_set(10)[0]
     images[6, 3, 3] = np.nan
-    with pytest.raises(InputError, match="particle 7: .*not numbers"):
+    with pytest.raises(InputError, match=r"particle 7: .*not numbers"):
         sorted_out(images)
 
 
@@ -250,5 +248,5 @@ def test_ctfs_of_another_set_are_refused():
 
 def test_a_state_of_another_set_is_refused(three):
     state = replace(three[-1], iteration=1)
-    with pytest.raises(InputError, match="of 120 particles, .* of 30 particles"):
+    with pytest.raises(InputError, match=r"of 120 particles, .* of 30 particles"):
         sorted_out(class_set(30)[0], start=state)

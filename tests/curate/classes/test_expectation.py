@@ -82,9 +82,7 @@ def plain_scores(images, data, known, *, angles, shifts):
 def test_coarse_scores_are_those_of_the_plain_formula(premultiplied):
     data = chunk(premultiplied=premultiplied)
     found = step().coarse_scores(data, slice(0, N)).numpy()
-    plain = plain_scores(
-        averages(), data, prior(), angles=GRID.angle_deg, shifts=GRID.shift_px
-    )
+    plain = plain_scores(averages(), data, prior(), angles=GRID.angle_deg, shifts=GRID.shift_px)
     plain = plain.transpose(0, 3, 1, 2).reshape(found.shape)
     np.testing.assert_allclose(found, plain, rtol=1e-4, atol=1e-3)
 
