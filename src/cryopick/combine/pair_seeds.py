@@ -33,7 +33,8 @@ _SEED_SLACK = 0.08
 _NEIGHBOURS = 24
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# No slots: the class itself tells the defaults, which jobs take from here.
+@dataclass(frozen=True, kw_only=True)
 class TiltLimits:
     """What a map must look like to come from a tilt.
 
