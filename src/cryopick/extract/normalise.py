@@ -8,6 +8,7 @@ Sorzano et al. 2004, doi 10.1016/j.jsb.2003.12.017 (the background ramp).
 
 from __future__ import annotations
 
+import math
 import warnings
 from functools import lru_cache
 
@@ -24,6 +25,8 @@ _FLAT_SD = 1e-10
 _FLAT_RAMP_SD = 1e-6
 # Where `robust` cuts off, if asked to.
 _ROBUST_CLIP = 1.3284
+# Of `neighbour`: rounds of fitting, and the fewest pixels that a plane is fitted to.
+_ROUNDS, _FEWEST = 4, 8
 
 
 def background_mask(size_px: int, *, radius_px: float) -> NDArray[np.bool_]:
@@ -163,26 +166,48 @@ def neighbour(
     threshold_sd: float,
     rng: np.random.Generator,
 ) -> Floats:
-    """`ramp` after parts of other particles in bg have been replaced by noise about the plane.
+    """`ramp` that parts of other particles in bg do not disturb: they are replaced by noise.
 
-    A background pixel is replaced if it lies more than ``threshold_sd`` deviations of bg off the
-    plane; the noise has the deviation of those that are kept.
+    A background pixel is replaced if it lies more than ``threshold_sd`` deviations off the plane.
+    Plane and deviation are those of the pixels that are kept, so they are found in rounds; the
+    deviation is corrected for what a threshold takes from undisturbed noise.
     """
-    base = plane(images, background)
-    residual = images - base
-    mean, sd = _level(residual, background, population=False)
-    off = np.abs(residual - mean[:, np.newaxis, np.newaxis])
-    bad = background & (off > threshold_sd * sd[:, np.newaxis, np.newaxis])
-    kept = (background & ~bad).astype(np.float64)
-    count = np.maximum(kept.sum(axis=(1, 2)), 1)
-    kept_mean = (residual * kept).sum(axis=(1, 2)) / count
-    centred = (residual - kept_mean[:, np.newaxis, np.newaxis]) * kept
-    kept_sd = np.sqrt((centred**2).sum(axis=(1, 2)) / count)
-    row, y, x = np.nonzero(bad)
+    values = images[:, background]
+    kept = np.ones(values.shape, dtype=bool)
+    share = _truncated_sd(threshold_sd)
+    base, sd = np.zeros_like(images), np.zeros(len(images))
+    for turn in range(_ROUNDS):
+        base = _weighted_plane(images, background, kept)
+        off = values - base[:, background]
+        count = np.maximum(kept.sum(axis=1) - 1, 1)
+        sd = np.sqrt((off**2 * kept).sum(axis=1) / count) / (share if turn else 1.0)
+        near = np.abs(off) <= threshold_sd * sd[:, np.newaxis]
+        # A plane needs its pixels: an image that would lose nearly all keeps what it has.
+        kept = np.where((near.sum(axis=1) >= _FEWEST)[:, np.newaxis], near, kept)
     cleaned = images.copy()
-    noise = kept_mean[row] + kept_sd[row] * rng.standard_normal(len(row))
-    cleaned[row, y, x] = base[row, y, x] + noise
-    return ramp(cleaned, background)
+    noise = base[:, background] + sd[:, np.newaxis] * rng.standard_normal(values.shape)
+    cleaned[:, background] = np.where(kept, values, noise)
+    return _scaled(cleaned - base, np.zeros(len(images)), sd, flat=_FLAT_RAMP_SD)
+
+
+def _truncated_sd(threshold_sd: float) -> float:
+    """Deviation of unit Gaussian noise whose values beyond a threshold are left out."""
+    density = np.exp(-(threshold_sd**2) / 2) / np.sqrt(2 * np.pi)
+    inside = math.erf(threshold_sd / np.sqrt(2))
+    return float(np.sqrt(1 - 2 * threshold_sd * density / inside))
+
+
+def _weighted_plane(
+    images: Floats, background: NDArray[np.bool_], kept: NDArray[np.bool_]
+) -> Floats:
+    """The plane through those background pixels of each image that are kept."""
+    basis, _ = _plane_basis(background.tobytes(), background.shape[0])
+    chosen = basis[:, background.ravel()]
+    pairs = (chosen[:, np.newaxis] * chosen).reshape(9, -1)
+    normal = (kept @ pairs.T).reshape(-1, 3, 3)
+    right = (kept * images[:, background]) @ chosen.T
+    factors = np.linalg.solve(normal, right[:, :, np.newaxis])[:, :, 0]
+    return (factors @ basis).reshape(images.shape)
 
 
 def plane(images: Floats, background: NDArray[np.bool_]) -> Floats:
