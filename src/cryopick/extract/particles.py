@@ -13,6 +13,8 @@ from cryopick.extract.orders import Imaging, cut_images, prepared
 from cryopick.extract.settings import ExtractSettings
 from cryopick.model import Defocus, Image, Optics, Picks, delete
 
+_FLAGS = {"phase-flip": "--phase-flip", "premultiply": "--premultiply-ctf"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExtractedParticles:
@@ -150,10 +152,12 @@ def _imaging(
     if settings.ctf == "none":
         return None
     if optics is None or defocus is None:
-        raise InputError(f"--{settings.ctf}: the CTF of the micrographs is needed; give --ctf")
+        raise InputError(
+            f"{_FLAGS[settings.ctf]}: the CTF of the micrographs is needed; give --ctf"
+        )
     rows = _defocus_rows(defocus, len(picks))
     if not np.isfinite(rows).all():
-        raise InputError(f"--{settings.ctf}: a particle has no defocus; give --ctf")
+        raise InputError(f"{_FLAGS[settings.ctf]}: a particle has no defocus; give --ctf")
     whole = defocus if isinstance(defocus, Defocus) else None
     return Imaging(optics=optics, defocus=rows, whole=whole)
 
