@@ -42,7 +42,7 @@ class Bulk:
 
 
 def robust_distance(
-    features: NDArray[np.floating], *, core: float = 0.6, energy: float = 0.99
+    features: NDArray[np.floating], *, core: float = 0.5, energy: float = 0.999
 ) -> NDArray[np.float64]:
     """Distance of each row from the bulk, as a z-score: about normal for rows of the bulk.
 
@@ -74,7 +74,7 @@ def robust_distance(
     return gaussianised(bulk.distance(z), bulk.axes.shape[1])
 
 
-def find_bulk(z: NDArray[np.float64], *, core: float = 0.6, energy: float = 0.99) -> Bulk:
+def find_bulk(z: NDArray[np.float64], *, core: float = 0.5, energy: float = 0.999) -> Bulk:
     """Find the bulk of rows ``(n, f)`` of robust z-scores."""
     if not 0.5 <= core <= 1:
         raise InputError(f"core: expected a share from 0.5 to 1, got {core}")

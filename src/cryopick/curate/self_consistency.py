@@ -188,9 +188,7 @@ def _centring(low: torch.Tensor, mean: torch.Tensor, *, radius_px: float) -> lis
     part = score[:, centre - reach : centre + reach + 1, centre - reach : centre + reach + 1]
     best, place = part.reshape(n, -1).max(dim=1)
     side = 2 * reach + 1
-    away = torch.hypot(
-        (place // side - reach).to(low.dtype), (place % side - reach).to(low.dtype)
-    )
+    away = torch.hypot((place // side - reach).to(low.dtype), (place % side - reach).to(low.dtype))
     return [score[:, centre, centre], best, away / radius_px]
 
 
@@ -260,14 +258,22 @@ def _bands(k: NDArray[np.float64], box: int) -> NDArray[np.float32]:
     edges = np.geomspace(0.75 / box, 0.5, _BANDS + 1)
     band = np.searchsorted(edges, k.ravel(), side="right") - 1
     band[k.ravel() > 0.5] = -1
-    return _shares(band[:, None] == np.arange(_BANDS))
+    member = (band[:, None] == np.arange(_BANDS)) * _once_each(box).ravel()[:, None]
+    return (member / np.maximum(member.sum(axis=0), 1e-9)).astype(np.float32)
+
+
+def _once_each(box: int) -> NDArray[np.float64]:
+    """Weights on ``rfft2`` by which no frequency and its opposite count twice."""
+    weight = np.ones((box, box // 2 + 1))
+    weight[:, 0] = 0.5
+    if box % 2 == 0:
+        weight[:, -1] = 0.5
+    return weight
 
 
 def _double_angle(box: int, k: NDArray[np.float64], radius_px: float) -> NDArray[np.float32]:
     """Weights that sum power by cos and sin of twice its direction, and without direction."""
     angle = 2 * np.arctan2(np.fft.fftfreq(box)[:, None], np.fft.rfftfreq(box)[None, :])
-    low = ((k > 0) & (k <= max(1 / radius_px, 2.5 / box))).astype(np.float64)
-    # The half plane holds each frequency once, but the column kx = 0 twice.
-    low[:, 0] /= 2
+    low = ((k > 0) & (k <= max(1 / radius_px, 2.5 / box))) * _once_each(box)
     columns = [low * np.cos(angle), low * np.sin(angle), low]
     return np.stack([c.ravel() for c in columns], axis=1).astype(np.float32)
