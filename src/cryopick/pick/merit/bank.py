@@ -4,6 +4,10 @@ The turned references of a whole data set are written as ``C P`` with few orthon
 ``P`` (`cryopick.ops.low_rank`). Correlating a micrograph with the components gives ``k`` numbers
 ``u`` per place, and ``C u`` are the correlations with every reference at every angle. CTF and
 contrast act on the micrograph (see `transfer`), so one bank serves all micrographs.
+
+The components are of two kinds, even and odd under half a turn, and each has its own mixtures. Half
+a turn changes the sign of the odd ones alone, so that with ``e`` and ``o`` the two parts of a
+correlation the better of an angle and its opposite is ``e + |o|``: half of the work is saved.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from numpy.typing import NDArray
 
 from cryopick.model import Optics
 from cryopick.ops.ctf import ctf_curve
-from cryopick.ops.low_rank import low_rank
+from cryopick.ops.low_rank import LowRank, low_rank
 from cryopick.ops.threads import in_threads
 from cryopick.pick.merit.box_correlation import centred, correlate, full_plane
 from cryopick.pick.merit.engine import BestAngle
@@ -28,7 +32,10 @@ if TYPE_CHECKING:
     import torch
 
 _MAX_RANK = 512
-_COLUMNS = {"cpu": 2048, "cuda": 65536}
+# Places whose correlations are formed at a time: they stay in the second-level cache of a core.
+_COLUMNS = {"cpu": 1024, "cuda": 65536}
+# Share of the energy below which the even or the odd part is nothing but rounding.
+_NOTHING = 1e-10
 # What a micrograph does to the references is not known when the bank is made: the components are
 # the best for the mean of these defoci.
 _TYPICAL_DEFOCUS_UM = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
@@ -41,15 +48,20 @@ class MeritBank:
     Attributes
     ----------
     boxes
-        ``(k, b, b)``: mirrored components on working pixels.
-    coefficients
-        ``(references, angles, k)``.
+        ``(k, b, b)``: mirrored components on working pixels, the even ones first.
+    even, odd
+        ``(references, a, k_even)`` and ``(references, a, k_odd)``: mixtures. With ``opposite`` only
+        of the first half of the angles.
+    opposite
+        Whether each angle stands for its opposite too.
     energy
         Fraction of the references' energy, weighted as imaging does, that the components hold.
     """
 
     boxes: torch.Tensor
-    coefficients: torch.Tensor
+    even: torch.Tensor
+    odd: torch.Tensor
+    opposite: bool
     energy: float
 
     @property
@@ -71,33 +83,45 @@ def build_merit_bank(
     import torch
 
     angles = len(turned.angles_deg)
+    opposite = angles % 2 == 0
+    count = angles // 2 if opposite else angles
     weight = torch.from_numpy(_typical_weight(turned, settings, pixel_size_angstrom))
     weight = weight.to(turned.device)
-    rows = torch.empty(
-        (turned.references, angles, 2 * len(weight)), dtype=torch.float32, device=turned.device
+    rows = [turned.coefficients(angle) * weight for angle in range(count)]
+    # Of an image that is even under half a turn the transform is real.
+    parts = [torch.stack([take(one) for one in rows], dim=1) for take in (torch.real, torch.imag)]
+    total = [float(part.double().square().sum()) for part in parts]
+    boxes: list[torch.Tensor] = []
+    mixtures: list[torch.Tensor] = []
+    held = 0.0
+    for part, unit, energy in zip(parts, (1.0, 1.0j), total, strict=True):
+        if energy <= _NOTHING * sum(total):
+            mixtures.append(part.new_zeros((turned.references, count, 0)))
+            continue
+        found = _components(part.flatten(0, 1), settings)
+        basis = torch.from_numpy(found.basis).to(turned.device) / weight
+        boxes.append(turned.mirrored_boxes(basis.to(torch.complex64) * unit))
+        coefficients = torch.from_numpy(found.coefficients).to(turned.device)
+        mixtures.append(coefficients.view(turned.references, count, -1).contiguous())
+        held += energy * float(found.energy[-1])
+    return MeritBank(
+        boxes=torch.cat(boxes),
+        even=mixtures[0],
+        odd=mixtures[1],
+        opposite=opposite,
+        energy=held / sum(total),
     )
-    half = angles // 2 if angles % 2 == 0 else angles
-    for angle in range(half):
-        values = turned.coefficients(angle) * weight
-        rows[:, angle] = torch.cat([values.real, values.imag], dim=1)
-        if half < angles:
-            # Half a turn further, a real image has the conjugate transform.
-            rows[:, angle + half] = torch.cat([values.real, -values.imag], dim=1)
-    flat = rows.flatten(0, 1)
-    parts = low_rank(
-        lambda index: flat[torch.from_numpy(index).to(flat.device)],
-        len(flat),
+
+
+def _components(rows: torch.Tensor, settings: MeritSettings) -> LowRank:
+    import torch
+
+    return low_rank(
+        lambda index: rows[torch.from_numpy(index).to(rows.device)],
+        len(rows),
         max_rank=_MAX_RANK,
         energy=settings.bank_energy,
         seed=settings.seed,
-    )
-    real, imaginary = torch.from_numpy(parts.basis).to(turned.device).chunk(2, dim=1)
-    boxes = turned.mirrored_boxes(torch.complex(real, imaginary) / weight)
-    coefficients = torch.from_numpy(parts.coefficients).to(turned.device)
-    return MeritBank(
-        boxes=boxes,
-        coefficients=coefficients.view(turned.references, angles, -1),
-        energy=float(parts.energy[-1]),
     )
 
 
@@ -127,6 +151,11 @@ class BankEngine:
     def __init__(self, bank: MeritBank) -> None:
         self.bank = bank
 
+    @property
+    def bytes_per_px(self) -> int:
+        """Memory taken for each working pixel."""
+        return 4 * self.bank.rank + 64
+
     def best_angles(
         self, spectrum: torch.Tensor, kept: tuple[int, int], *, cores: int
     ) -> Iterator[BestAngle]:
@@ -139,15 +168,31 @@ class BankEngine:
         columns = correlate(whole, bank.boxes, kept=kept, cores=cores).flatten(1)
         step = _COLUMNS["cpu" if spectrum.device.type == "cpu" else "cuda"]
         starts = range(0, columns.shape[1], step)
-        for reference, rows in enumerate(bank.coefficients):
+        for reference in range(len(bank.even)):
 
-            def best_of(start: int, rows: torch.Tensor = rows) -> tuple[torch.Tensor, torch.Tensor]:
-                top = (rows @ columns[:, start : start + step]).max(0)
-                return top.values, top.indices.to(torch.int16)
+            def best_of(start: int, reference: int = reference) -> torch.Tensor:
+                even, odd = self._parts(reference, columns[:, start : start + step])
+                return torch.amax(even.add_(odd.abs_() if bank.opposite else odd), 0)
 
-            found = in_threads(best_of, starts, cores=cores)
-            yield BestAngle(
-                reference=reference,
-                correlation=torch.cat([value for value, _ in found]).view(kept),
-                angle=torch.cat([angle for _, angle in found]).view(kept),
-            )
+            def angles_at(places: torch.Tensor, reference: int = reference) -> torch.Tensor:
+                found = [self._angles(reference, columns[:, part]) for part in places.split(step)]
+                return torch.cat(found) if found else places.to(torch.int16)
+
+            best = torch.cat(in_threads(best_of, starts, cores=cores)).view(kept)
+            yield BestAngle(reference=reference, correlation=best, angles_at=angles_at)
+
+    def _parts(self, reference: int, columns: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Even and odd part ``(a, n)`` of the correlations."""
+        even, odd = self.bank.even[reference], self.bank.odd[reference]
+        split = even.shape[1]
+        return even @ columns[:split], odd @ columns[split:]
+
+    def _angles(self, reference: int, columns: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        even, odd = self._parts(reference, columns)
+        if not self.bank.opposite:
+            return even.add_(odd).argmax(0).to(torch.int16)
+        angle = (even + odd.abs()).argmax(0)
+        turned = odd.gather(0, angle[None])[0] < 0
+        return (angle + turned * len(even)).to(torch.int16)

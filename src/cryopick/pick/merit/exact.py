@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import torch
 
 
+# A few complex and real maps at a time.
+_BYTES_PER_PX = 64
+
+
 class ExactEngine:
     """Tries every angle of every reference.
 
@@ -30,6 +34,11 @@ class ExactEngine:
         self._turned = turned
         # One block per reference, one row per angle.
         self._coefficients = torch.stack([turned.coefficients(a) for a in angles], dim=1)
+
+    @property
+    def bytes_per_px(self) -> int:
+        """Memory taken for each working pixel."""
+        return _BYTES_PER_PX
 
     def best_angles(
         self, spectrum: torch.Tensor, kept: tuple[int, int], *, cores: int
@@ -61,4 +70,4 @@ class ExactEngine:
                     better = values > best
                     best = torch.where(better, values, best)
                     angle.masked_fill_(better, number)
-            yield BestAngle(reference=reference, correlation=best, angle=angle)
+            yield BestAngle(reference=reference, correlation=best, angles_at=angle.flatten().take)

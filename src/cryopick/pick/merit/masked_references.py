@@ -133,10 +133,10 @@ def rescaled(references: References, pixel_size_angstrom: float) -> NDArray[np.f
     # Waves of the old box that the new pixels can hold.
     waves = waves[np.abs(waves) <= old * ratio / 2]
     turn = 2j * np.pi / old
-    kernel = np.exp(turn * np.outer(position, waves)) @ np.exp(
+    kernel: NDArray[np.complex128] = np.exp(turn * np.outer(position, waves)) @ np.exp(
         -turn * np.outer(waves, np.arange(old))
     )
-    lines = (kernel.real / old).astype(np.float32)
+    lines = (np.real(kernel) / old).astype(np.float32)
     images = np.einsum("ai,kij,bj->kab", lines, references.images, lines, optimize=True)
     if ratio > 1:
         images /= ratio

@@ -196,7 +196,7 @@ def _suppress(
 ) -> None:
     """Keep the better of two that are too close."""
     fit = np.flatnonzero(reason == "")
-    position = index[fit, 1:] * maps.grid.pixel_size_angstrom
+    position = _places_angstrom(maps, index[fit])
     merit = maps.merit[tuple(index[fit].T)].astype(np.float64)
     kept = keep_better(position, merit, distance=rules.distance_angstrom(maps))
     reason[fit[~kept]] = "too close"
@@ -212,14 +212,19 @@ def _suppress_as_relion(
     rounds = [*((index[:, 0] == r) for r in range(len(maps.merit))), np.ones(len(index), bool)]
     for chosen in rounds:
         rows = np.flatnonzero(alive & chosen)
-        position = index[rows, 1:] * maps.grid.pixel_size_angstrom
+        position = _places_angstrom(maps, index[rows])
         merit = maps.merit[tuple(index[rows].T)].astype(np.float64)
         alive[rows] = _best_of_groups(position, merit, reach=reach, distance=distance)
     rows = np.flatnonzero(alive)
     # RELION drops pairs exactly this far apart as well.
     beyond = float(np.nextafter(distance, np.inf))
-    alive[rows] = drop_both(index[rows, 1:] * maps.grid.pixel_size_angstrom, distance=beyond)
+    alive[rows] = drop_both(_places_angstrom(maps, index[rows]), distance=beyond)
     reason[(reason == "") & ~alive] = "too close"
+
+
+def _places_angstrom(maps: MeritMaps, index: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Where candidates lie ``(n, 2)``, up to the origin."""
+    return index[:, 1:].astype(np.float64) * maps.grid.pixel_size_angstrom
 
 
 def _best_of_groups(

@@ -16,9 +16,7 @@ Scheres 2015, doi 10.1016/j.jsb.2014.11.010.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,18 +26,15 @@ from cryopick.geometry.euler import quaternion_from_psi_deg
 from cryopick.model import Defocus, Image, Optics, Picks, delete
 from cryopick.ops.peaks import refine_peaks
 from cryopick.pick.merit.background import local_background, ring
-from cryopick.pick.merit.engine import BestAngle
+from cryopick.pick.merit.layers import search_layers
 from cryopick.pick.merit.maps import MeritMaps
 from cryopick.pick.merit.micrograph import prepare_micrograph
-from cryopick.pick.merit.moments import Moments, reference_moments
+from cryopick.pick.merit.moments import reference_moments
 from cryopick.pick.merit.peaks import PeakRules, find_peaks
 from cryopick.pick.merit.reference_set import References
 from cryopick.pick.merit.search import kept_search
 from cryopick.pick.merit.settings import MeritSettings
 from cryopick.pick.merit.transfer import transfer
-
-if TYPE_CHECKING:
-    import torch
 
 
 def merit_maps(
@@ -116,14 +111,22 @@ def merit_maps(
         device=device,
     )
     scale = grid.density / float(masked.inside.sum())
-    found = search.engine.best_angles(micrograph.spectrum * factor * scale, grid.kept, cores=cores)
-    merit, psi, reference = _merged(
-        found, moments, search.turned.angles_deg, mean=mean, sd=sd, per_reference=per_reference
+    layers = search_layers(
+        search.engine,
+        micrograph.spectrum * factor * scale,
+        moments,
+        mean=mean,
+        sd=sd,
+        reach_px=search.turned.box_px // 2,
+        per_reference=per_reference,
+        cores=cores,
     )
+    angles = search.turned.angles_deg
+    psi = np.where(angles > 180, angles - 360, angles).astype(np.float32)
     return MeritMaps(
-        merit=merit,
-        psi_deg=psi,
-        reference=reference,
+        merit=layers.merit.cpu().numpy(),
+        psi_deg=psi[layers.angle.cpu().numpy()],
+        reference=layers.reference.cpu().numpy(),
         mean=mean.cpu().numpy(),
         sd=sd.cpu().numpy(),
         grid=image.grid.resampled(grid.kept, pixel * grid.step_px),
@@ -132,53 +135,6 @@ def merit_maps(
         box_angstrom=masked.box_px * pixel,
         expected=moments.expected,
     )
-
-
-def figure_of_merit(
-    correlation: torch.Tensor,
-    moments: Moments,
-    reference: int,
-    *,
-    mean: torch.Tensor,
-    sd: torch.Tensor,
-) -> torch.Tensor:
-    """Turn mean correlations within the circle into merits: the formula above."""
-    import torch
-
-    m = (correlation - mean * float(moments.mean[reference])) / sd
-    m -= float(moments.square[reference]) / 2
-    return torch.expm1(m) / float(moments.expected[reference] - 1)
-
-
-def _merged(
-    found: Iterable[BestAngle],
-    moments: Moments,
-    angles_deg: NDArray[np.float64],
-    *,
-    mean: torch.Tensor,
-    sd: torch.Tensor,
-    per_reference: bool,
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int16]]:
-    """Merits, angles and references ``(r, y, x)``; without ``per_reference`` the best alone."""
-    import torch
-
-    layers: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
-    for one in found:
-        merit = figure_of_merit(one.correlation, moments, one.reference, mean=mean, sd=sd)
-        number = torch.full_like(one.angle, one.reference)
-        if per_reference or not layers:
-            layers.append((merit, one.angle, number))
-            continue
-        best, angle, winner = layers[0]
-        better = merit > best
-        layers[0] = (
-            torch.where(better, merit, best),
-            torch.where(better, one.angle, angle),
-            torch.where(better, number, winner),
-        )
-    merit, angle, number = (torch.stack(parts).cpu().numpy() for parts in zip(*layers, strict=True))
-    psi = np.where(angles_deg > 180, angles_deg - 360, angles_deg).astype(np.float32)
-    return merit, psi[angle], number
 
 
 def picks_from_maps(

@@ -159,12 +159,12 @@ def _reduced(
     centre, radius = references.box_px // 2, references.radius_px
     cut = slice(max(0, centre - radius), centre + radius + 1)
     images = references.images[:, cut, cut]
-    position = np.arange(references.box_px)[cut] - float(centre)
+    position = (np.arange(references.box_px)[cut] - centre).astype(np.float64)
     if step < _WORTH_REDUCING:
         return np.ascontiguousarray(images), position
     pixel = step / 2
     reach = int(np.ceil(radius / pixel)) + _MARGIN_PX
-    coarse = np.arange(-reach, reach + 1) * pixel
+    coarse = np.arange(-reach, reach + 1).astype(np.float64) * pixel
     lines = (pixel * _raised_cosine(coarse[:, None] - position[None], step)).astype(np.float32)
     reduced = np.einsum("ai,kij,bj->kab", lines, images, lines, optimize=True)
     return np.ascontiguousarray(reduced, dtype=np.float32), coarse

@@ -71,10 +71,12 @@ def working_step(
     Fraction(45, 4)
     """
     shrink, low_pass = settings.shrink, settings.low_pass_angstrom
-    if shrink == 0:
-        wanted = 1.0 if low_pass is None else low_pass / 2 / pixel_size_angstrom
+    if shrink > 1:
+        return max(Fraction(1), Fraction(max(shape), 2 * max(1, round(shrink / 2))))
+    if shrink > 0:
+        wanted = 1 / shrink
     else:
-        wanted = 1 / shrink if shrink <= 1 else max(shape) / shrink
+        wanted = 1.0 if low_pass is None else low_pass / 2 / pixel_size_angstrom
     choices = [
         Fraction(top, parts)
         for parts in range(1, _MOST_PARTS + 1)
@@ -109,11 +111,11 @@ def plan_working_grid(
 
 
 def _good_length(least: Fraction, multiple: int) -> int:
-    """Smallest product of small primes that is a multiple and no less."""
-    n = -(-least // multiple) * multiple
-    while not _is_smooth(int(n), _SMOOTH):
-        n += multiple
-    return int(n)
+    """Smallest multiple that is no less and has no large prime of its own."""
+    count = int(-(-least // multiple))
+    while not _is_smooth(count, _SMOOTH):
+        count += 1
+    return count * multiple
 
 
 def _is_smooth(n: int, primes: tuple[int, ...]) -> bool:
