@@ -18,7 +18,10 @@ from cryopick.io.metadata.relion_model_write import (
 )
 from cryopick.io.particles import read_particles, write_particle_stack, write_particles
 from cryopick.io.star import read_star
+from cryopick.jobs.classify import JOB as CLASSIFY
+from cryopick.jobs.classify_params import ClassifyParams
 from cryopick.model import Particles, Picks
+from cryopick.run import run_job
 
 PIXEL, BOX, N = 4.0, 32, 48
 BLOBS = np.array([[0, 0, 3, 1], [6, 1, 1.6, 1.2], [-3, 6, 1.5, 0.9], [2, -5, 1.2, 0.8]])
@@ -213,3 +216,58 @@ def test_relion_handles_our_tables_and_stacks(project):
         "--minval 2 --maxval 2",
     )
     assert len(read_particles("second.star")) == np.sum(truth.picks.label == "2")
+
+
+def test_relion_goes_on_from_a_classification_of_ours(project):
+    """From our averages RELION finds the classes, angles and shifts that we found."""
+    folder, truth, _ = project
+    params = ClassifyParams(
+        particles="particles.star", classes=2, iterations=8, mask_diameter_angstrom=100.0
+    )
+    run_job(CLASSIFY, params, folder / "Class2D", workers=1)
+    ours = read_particles("Class2D/particles.star")
+    first = (folder / "Class2D" / "class_averages.star").read_text("utf-8")
+    assert "000001@Class2D/class_averages.mrcs" in first  # as RELION names files: from its project
+    refine(
+        folder,
+        SEARCH.replace("particles.star", "Class2D/run_it008_data.star").replace(
+            "class_averages.star", "Class2D/class_averages.star"
+        ),
+    )
+    found = read_particles("R/run_it001_data.star")
+    assert len(found) == N
+    ours, truth = ours[found.index], truth[found.index]
+    same = found.picks.label == ours.picks.label
+    assert same.mean() > 0.9
+    psi = psi_deg_from_quaternion(found.picks.orientation)
+    off = np.abs((psi - psi_deg_from_quaternion(ours.picks.orientation) + 180) % 360 - 180)
+    assert np.median(off[same]) < 5
+    shift = np.abs(found.shift_angstrom - ours.shift_angstrom)[same]
+    assert np.median(shift) < 0.6 * PIXEL
+    # Both species have a class of their own, whatever its number.
+    species = truth.picks.label == "1"
+    assert max(np.mean(species == (ours.picks.label == k)) for k in "12") > 0.9
+    # The image moves with the particle, not against it.
+    for axis in (0, 1):
+        assert np.corrcoef(ours.shift_angstrom[:, axis], truth.shift_angstrom[:, axis])[0, 1] > 0.6
+
+
+def test_relion_reads_the_model_of_a_classification_of_ours(project):
+    folder, _, _ = project
+    params = ClassifyParams(
+        particles="particles.star", classes=2, iterations=2, mask_diameter_angstrom=100.0
+    )
+    run_job(CLASSIFY, params, folder / "Class2D", workers=1)
+    refine(folder, SEARCH)
+    optimiser = (folder / "R" / "run_it001_optimiser.star").read_text("utf-8")
+    for name in ("model", "data"):
+        assert f"R/run_it001_{name}.star" in optimiser
+        optimiser = optimiser.replace(f"R/run_it001_{name}.star", f"Class2D/run_it002_{name}.star")
+    (folder / "R" / "our_optimiser.star").write_text(optimiser, "utf-8")
+    run(folder, "relion_refine --continue R/our_optimiser.star --o R/more --iter 2 --j 1")
+    table = read_star(folder / "R" / "more_it002_model.star").block("model_classes")
+    assert sum(table.number("rlnClassDistribution")) == pytest.approx(1, abs=1e-3)
+    more = read_particles("R/more_it002_data.star")
+    assert len(more) == N
+    # What RELION does not know it hands on.
+    assert "cryopickClassProbability" in more.picks.extra
