@@ -66,7 +66,7 @@ def test_the_grey_scale_is_that_of_noise_of_deviation_one(ribosome, tmp_path):
     inside = np.hypot(x, y) <= facts["diameter_angstrom"] / 16 / 2
     assert np.square(images[:, inside]).mean() == pytest.approx(0.1, rel=1e-4)
     usual = run(tmp_path / "b", **fields)
-    assert usual.summary["templates"]["ribosome"]["signal_to_noise"] == 0.5  # 0.02 * 16² is more
+    assert usual.summary["templates"]["ribosome"]["signal_to_noise"] == 2.0  # 0.1 * 16² is more
 
 
 def test_relion_reads_the_table_as_classes(ribosome, tmp_path):

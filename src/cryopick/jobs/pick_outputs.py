@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from cryopick.io.picks.dialect import Frame
 from cryopick.io.picks.npz import load_picks
 from cryopick.io.picks.registry import write_picks
 from cryopick.jobs.image_inputs import open_single
-from cryopick.jobs.picture import add_circles, png_of, whole_picture
+from cryopick.jobs.picture import add_circles, png_of, svg_of, whole_picture
 from cryopick.model import Image, Picks, SetKind, active, concatenate, deleted
 from cryopick.model.sets import counted
 from cryopick.run.job import Item, Outcome, Plot
@@ -52,22 +51,59 @@ def collect_picks(
         Of the unbinned tilt images behind each tomogram, where known.
     """
     done = [i for i in items if (folder / "items" / i.id / PICKS).is_file()]
-    parts = [load_picks(folder / "items" / i.id / PICKS) for i in done]
-    ndim = int(items[0].inputs["ndim"]) if items else 2
-    picks = concatenate(parts) if parts else Picks.empty(ndim)
+    parts = {i.inputs["name"]: load_picks(folder / "items" / i.id / PICKS) for i in done}
     frame = Frame(
         grids={i.inputs["name"]: open_for_picking(i).grid for i in done},
         files={i.inputs["name"]: i.inputs["path"] for i in done},
         tilt_series_pixels_angstrom=tilt_series_pixel_angstrom or {},
     )
+    return outcome_of_picks(
+        folder,
+        parts,
+        frame=frame,
+        ndim=int(items[0].inputs["ndim"]) if items else 2,
+        first=open_for_picking(done[0]) if done else None,
+        thresholds=thresholds,
+        next_command=next_command,
+    )
+
+
+def outcome_of_picks(
+    folder: Path,
+    parts: Mapping[str, Picks],
+    *,
+    frame: Frame,
+    ndim: int,
+    first: Image | None,
+    thresholds: Mapping[str, float],
+    next_command: str,
+) -> Outcome:
+    """Write down the picks of all images that are done, and say what they are.
+
+    Parameters
+    ----------
+    folder
+        The job folder.
+    parts
+        Picks by image, deleted ones included.
+    frame
+        Grids and files of the images.
+    ndim
+        2 for micrographs, 3 for tomograms.
+    first
+        The first image, which is shown with its picks; None: none is done.
+    thresholds, next_command
+        As for `collect_picks`.
+    """
+    picks = concatenate(list(parts.values())) if parts else Picks.empty(ndim)
     files = _write_stars(picks, folder, frame)
-    counts = {i.inputs["name"]: len(active(p)) for i, p in zip(done, parts, strict=True)}
+    counts = {name: len(active(p)) for name, p in parts.items()}
     taken, dropped = active(picks), deleted(picks)
     reasons = np.asarray(dropped.reason) if len(dropped) else np.zeros(0, dtype=str)
     kind = SetKind.MICROGRAPHS if ndim == 2 else SetKind.TOMOGRAMS
     summary: dict[str, Any] = {
         "picks": len(taken),
-        "images": len(done),
+        "images": len(parts),
         "picks_per_image": counts,
         "discarded": {
             str(r): int(n) for r, n in zip(*np.unique(reasons, return_counts=True), strict=True)
@@ -77,8 +113,8 @@ def collect_picks(
     plots = [_histogram(picks, thresholds)]
     if len(counts) > 1:
         plots.append(_per_image(counts))
-    if done:
-        plots.append(_overlay(open_for_picking(done[0]), parts[0]))
+    if first is not None:
+        plots.append(_overlay(first, next(iter(parts.values()))))
     empty = [name for name, n in counts.items() if n == 0]
     warnings = (
         [f"no picks in {', '.join(empty[:5])}" + (", ..." if len(empty) > 5 else "")]
@@ -87,7 +123,7 @@ def collect_picks(
     )
     return Outcome(
         summary=summary,
-        sentence=f"{counted(len(taken), SetKind.PICKS)} from {counted(len(done), kind)}",
+        sentence=f"{counted(len(taken), SetKind.PICKS)} from {counted(len(parts), kind)}",
         files=files,
         plots=plots,
         warnings=warnings,
@@ -170,8 +206,5 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
 
 
 def _svg(figure: Any) -> str:
-    buffer = io.StringIO()
     figure.tight_layout()
-    figure.savefig(buffer, format="svg")
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return svg_of(figure)

@@ -9,8 +9,8 @@ from cryopick.run.job import Params, param
 
 VIEW_SPACING_DEG = 30.0
 # A pixel of p Å holds p² times the dose of one of 1 Å, and the signal lies at low frequencies.
-SNR_PER_SQUARE_ANGSTROM = 0.02
-HIGHEST_SNR = 0.5
+SNR_PER_SQUARE_ANGSTROM = 0.1
+HIGHEST_SNR = 2.0
 
 
 class TemplateParams(Params):

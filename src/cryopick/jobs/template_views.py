@@ -31,6 +31,8 @@ from cryopick.ops.template_map import TemplateFacts
 from cryopick.run.job import Item, Outcome, Plot
 
 _SHOWN = 60
+# Width of the soft edge around a reference, in diameters.
+_SOFT = 0.05
 
 
 def check_view_options(params: TemplateParams) -> None:
@@ -84,7 +86,10 @@ def write_references(
     wanted = params.signal_to_noise
     snr = min(HIGHEST_SNR, SNR_PER_SQUARE_ANGSTROM * pixel**2) if wanted is None else wanted
     diameter = params.particle_diameter_angstrom or facts.diameter_angstrom
-    images = scaled_to_noise(project(transform_volume(template), views), diameter / pixel, snr=snr)
+    images = project(transform_volume(template), views)
+    images = scaled_to_noise(
+        images * _disc(facts.box_px, diameter / pixel), diameter / pixel, snr=snr
+    )
     write_mrc(path, images, pixel, stack=True)
     angles = relion_from_quaternion(views)
     columns: dict[str, Any] = {
@@ -96,6 +101,14 @@ def write_references(
     }
     write_star(path.with_suffix(".star"), [star_block("model_classes", columns)])
     return {"views": len(views), "symmetry": params.symmetry, "signal_to_noise": snr}
+
+
+def _disc(box: int, diameter_px: float) -> NDArray[np.float32]:
+    """1 over the particle, 0 from a little farther on: RELION tells the diameter by flat edges."""
+    y, x = np.indices((box, box)) - box // 2
+    soft = max(2.0, _SOFT * diameter_px)
+    beyond = np.clip((np.hypot(x, y) - diameter_px / 2) / soft, 0, 1)
+    return (0.5 + 0.5 * np.cos(np.pi * beyond)).astype(np.float32)
 
 
 def scaled_to_noise(

@@ -7,6 +7,8 @@ expectation maximisation: an empty micrograph has few particles, a crowded one m
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,49 +19,94 @@ _ROUNDS = 60
 # Candidates' worth of belief that a micrograph is like the others.
 _BELIEF = 4.0
 _MOST_LOG = 50.0
+_GRID = 4000
 
 
-def particle_probabilities(
-    score: NDArray[np.float64], micrograph: NDArray[np.int64]
-) -> NDArray[np.float64] | None:
-    """Probability of each candidate to be a particle.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ParticleOdds:
+    """What a score says about being a particle.
+
+    Attributes
+    ----------
+    score, log_ratio
+        ``(g,)`` rising scores, and the logarithm of particles' over background's density at each;
+        or, where the scores show no particles, one minus the false discovery rate.
+    share
+        ``(m,)`` of particles among what scores at least ``score[0]``, by micrograph.
+    shows_particles
+        Whether the scores show particles beside the background.
+    """
+
+    score: NDArray[np.float64]
+    log_ratio: NDArray[np.float64]
+    share: NDArray[np.float64]
+    shows_particles: bool
+
+    def probability(
+        self, score: NDArray[np.float64], micrograph: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Probability ``(n,)`` of candidates to be particles, from scores and micrographs ``(n,)``.
+
+        Never lower for a higher score of the same micrograph.
+        """
+        value = np.interp(score, self.score, self.log_ratio)
+        if self.shows_particles:
+            value = _posterior(value, self.share[micrograph])
+        return np.where(score >= self.score[0], value, 0.0)
+
+
+def particle_odds(
+    score: NDArray[np.float64], micrograph: NDArray[np.int64], *, micrographs: int
+) -> ParticleOdds | None:
+    """Tell particles and background apart in the scores of a set of micrographs.
 
     Parameters
     ----------
     score
-        ``(n,)`` of all candidates of all micrographs, background included; at least half of them
-        are background. On one scale for all micrographs.
+        ``(n,)`` of candidates of all micrographs, at least half of them background. On a scale on
+        which the background of every micrograph is alike.
     micrograph
         ``(n,)`` number of the micrograph, from 0.
+    micrographs
+        How many there are.
 
     Returns
     -------
-    ndarray or None
-        ``(n,)`` from 0 to 1, never lower for a higher score of the same micrograph. Where the
-        scores show no particles, one minus the false discovery rate. None: fewer than 100
-        candidates.
+    ParticleOdds or None
+        None: fewer than 100 candidates.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
     >>> score = np.r_[rng.exponential(0.25, 2000), rng.normal(4, 0.5, 200)]
-    >>> found = particle_probabilities(score, np.zeros(2200, int))
+    >>> one = np.zeros(2200, int)
+    >>> found = particle_odds(score, one, micrographs=1).probability(score, one)
     >>> bool(found[2000:].mean() > 0.97), bool(found[:2000].mean() < 0.01)
     (True, True)
     """
     model = fit_scores(score)
     if model is None:
         return None
+    tail = model.background
+    grid = np.linspace(tail.start, max(float(score.max()), tail.start + 1e-9), _GRID)
     if model.particles is None:
-        return 1 - false_discovery_rates(score, model.background)
-    odds = _log_likelihood_ratio(score, model)
-    above = np.isfinite(odds)
-    seen = model.particles.number * float(np.mean(_particles_above(model)))
-    prior = seen / (seen + max(model.background.number, 1e-9))
-    share = _shares(odds[above], micrograph[above], prior)
-    out = np.zeros(len(score))
-    out[above] = _posterior(odds[above], share[micrograph[above]])
-    return out
+        rate = false_discovery_rates(score, tail)
+        order = np.argsort(score, kind="stable")
+        value = 1 - np.interp(grid, score[order], rate[order])
+        share = np.zeros(micrographs)
+        return ParticleOdds(score=grid, log_ratio=value, share=share, shows_particles=False)
+    # A normal distribution ends sooner than an exponential one, so the ratio would fall again at
+    # the highest scores: it is kept level.
+    ratio = np.minimum(np.maximum.accumulate(_log_ratio(grid, model)), _MOST_LOG)
+    above = score >= tail.start
+    seen = float(model.particles.expected(grid[:1])[0])
+    share = _shares(
+        np.interp(score[above], grid, ratio),
+        micrograph[above],
+        prior=seen / (seen + max(tail.number, 1e-9)),
+        micrographs=micrographs,
+    )
+    return ParticleOdds(score=grid, log_ratio=ratio, share=share, shows_particles=True)
 
 
 def best_threshold(
@@ -100,44 +147,26 @@ def _above(ranked: NDArray[np.float64]) -> float:
     return float(np.nextafter(ranked[0], np.inf))
 
 
-def _particles_above(model: ScoreModel) -> NDArray[np.float64]:
-    """Share of the particles that score above the level where the background's tail begins."""
-    particles = model.particles
-    assert particles is not None
-    start = np.array([model.background.start])
-    return particles.expected(start) / max(particles.number, 1e-300)
-
-
-def _log_likelihood_ratio(score: NDArray[np.float64], model: ScoreModel) -> NDArray[np.float64]:
-    """Logarithm of particles' over background's density; -inf below the background's tail.
-
-    Both are densities of what lies above the tail's start. A normal distribution ends sooner than
-    an exponential one, so the ratio would fall again at the highest scores: it is kept level.
-    """
+def _log_ratio(score: NDArray[np.float64], model: ScoreModel) -> NDArray[np.float64]:
+    """Logarithm of particles' over background's density, of what lies above the tail's start."""
     particles, tail = model.particles, model.background
-    assert particles is not None
-    order = np.argsort(score, kind="stable")
-    ranked = score[order]
-    t = (ranked - particles.mean) / particles.sd
-    seen = max(float(_particles_above(model)[0]), 1e-12)
+    if particles is None:
+        return np.full(len(score), -_MOST_LOG)
+    seen = max(float(particles.expected(np.array([tail.start]))[0]) / particles.number, 1e-12)
+    t = (score - particles.mean) / particles.sd
     log_particles = -(t**2) / 2 - np.log(particles.sd * np.sqrt(2 * np.pi) * seen)
-    density = tail.density(ranked) / max(tail.number, 1e-300)
-    ratio = log_particles - np.log(np.maximum(density, 1e-300))
-    ratio = np.where(ranked >= tail.start, ratio, -np.inf)
-    out = np.empty(len(score))
-    out[order] = np.minimum(np.maximum.accumulate(ratio), _MOST_LOG)
-    return out
+    density = tail.density(score) / max(tail.number, 1e-300)
+    return log_particles - np.log(np.maximum(density, 1e-300))
 
 
 def _shares(
-    odds: NDArray[np.float64], micrograph: NDArray[np.int64], prior: float
+    odds: NDArray[np.float64], micrograph: NDArray[np.int64], *, prior: float, micrographs: int
 ) -> NDArray[np.float64]:
     """Share of particles above the tail's start, per micrograph."""
-    size = int(micrograph.max(initial=0)) + 1
-    total = np.bincount(micrograph, minlength=size)
-    share = np.full(size, prior)
+    total = np.bincount(micrograph, minlength=micrographs)
+    share = np.full(micrographs, prior)
     for _ in range(_ROUNDS):
-        found = np.bincount(micrograph, _posterior(odds, share[micrograph]), minlength=size)
+        found = np.bincount(micrograph, _posterior(odds, share[micrograph]), minlength=micrographs)
         share = (found + _BELIEF * prior) / (total + _BELIEF)
     return share
 
