@@ -1,4 +1,7 @@
-"""``cryopick candidates``: choose the picks of a ``match`` job again, without searching again."""
+"""``cryopick candidates``: choose the picks of a finished search again, without searching again.
+
+Of a ``match`` job here; of a ``pick template`` job in `candidates_2d`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import numpy as np
 
 from cryopick.errors import FormatError, InputError, MissingFileError
 from cryopick.io.images import open_image
+from cryopick.jobs import candidates_2d
 from cryopick.jobs.chosen_outputs import collect_chosen, save_chosen
 from cryopick.jobs.image_inputs import image_paths
 from cryopick.jobs.pick_outputs import open_for_picking
@@ -21,6 +25,7 @@ from cryopick.pick.matching.candidate_settings import DEFAULT_FDR, CandidateSett
 from cryopick.pick.matching.candidates import choose_candidates
 from cryopick.pick.matching.pool import Pool, load_pool, pool_from_map
 from cryopick.pick.matching.search_facts import SearchFacts, load_facts
+from cryopick.pick.merit.peaks import Suppression
 from cryopick.run.job import Cost, Item, Job, Outcome, Params, Worker, param
 from cryopick.run.record import read_record
 
@@ -122,40 +127,67 @@ class CandidateParams(Params):
 class CandidatesParams(CandidateParams):
     """Parameters of ``candidates``."""
 
-    job: str = param(description="Folder of a match job")
+    job: str = param(description="Folder of a match or pick template job")
     tomogram_mask: list[str] = param(
         [],
         description="Volume that is above 0 where picks may be; several: each called like its "
         "tomogram, with or without _mask",
     )
-    ignore_mask: bool = param(False, description="Do without the mask of the match job, too")
+    ignore_mask: bool = param(False, description="Do without the mask of the job, too")
+    threshold: float | None = param(None, description="Of pick template: lowest merit taken")
+    max_noise_sd: float | None = param(
+        None,
+        description="Of pick template: drop picks on a background of a larger standard deviation",
+        gt=0,
+    )
+    min_noise_mean: float | None = param(
+        None,
+        description="Of pick template: drop picks on a background darker than this",
+    )
+    suppression: Suppression | None = param(
+        None,
+        description="Of pick template: keep-better, or relion (which needs the maps of each "
+        "reference, --keep-maps each)",
+    )
+    normalise_scores: bool | None = param(
+        None, description="Of pick template: take out how background scores change with defocus"
+    )
+    mask: list[str] = param(
+        [],
+        description="Of pick template: image that is above 0 where picks may be; several, or a "
+        "folder: each called like its micrograph, with or without _mask",
+    )
 
 
 def plan(params: CandidatesParams) -> list[Item]:
-    """One item per tomogram that the match job has done."""
+    """One item per tomogram that the match job has done, or per few micrographs."""
     params.settings()
     if params.ignore_mask and params.tomogram_mask:
         raise InputError("--ignore-mask and --tomogram-mask: give one of them")
     folder = Path(params.job)
     if not folder.is_dir():
-        raise MissingFileError(folder, "give the folder of a match job")
+        raise MissingFileError(folder, "give the folder of a match or pick template job")
+    record = read_record(folder)
+    if record.job == candidates_2d.JOB_NAME:
+        return candidates_2d.plan_micrographs(params, record)
+    candidates_2d.refuse_options_of_micrographs(params)
     masks = _masks_by_name(params.tomogram_mask)
     items: list[Item] = []
-    for record in read_record(folder).items:
-        place = folder / "items" / record.id
+    for done in record.items:
+        place = folder / "items" / done.id
         if not (place / FACTS).is_file():
             continue
         facts = load_facts(place / FACTS)
         name = facts.image
-        own = None if params.ignore_mask else record.inputs.get("mask")
+        own = None if params.ignore_mask else done.inputs.get("mask")
         mask = _mask_of(name, masks) if masks else own
         items.append(
             Item(
-                id=record.id,
+                id=done.id,
                 inputs={
                     "name": name,
-                    "path": str(record.inputs["path"]),
-                    "pixel_size_angstrom": record.inputs.get("pixel_size_angstrom"),
+                    "path": str(done.inputs["path"]),
+                    "pixel_size_angstrom": done.inputs.get("pixel_size_angstrom"),
                     "ndim": 3,
                     "search": str(place),
                     "mask": mask,
@@ -194,7 +226,10 @@ def _mask_of(name: str, masks: dict[str, str]) -> str:
 
 
 def work(item: Item, params: CandidatesParams, worker: Worker) -> None:
-    """Choose the picks of one tomogram."""
+    """Choose the picks of one tomogram, or of a few micrographs."""
+    if item.inputs["ndim"] == 2:
+        candidates_2d.judge_micrographs(item, worker.folder)
+        return
     place = Path(item.inputs["search"])
     facts = load_facts(place / FACTS)
     settings = params.settings()
@@ -214,7 +249,9 @@ def work(item: Item, params: CandidatesParams, worker: Worker) -> None:
 
 
 def collect(folder: Path, items: Sequence[Item], params: CandidatesParams) -> Outcome:
-    """Join the picks of all tomograms."""
+    """Join the picks of all images."""
+    if items and items[0].inputs["ndim"] == 2:
+        return candidates_2d.collect_micrographs(folder, items)
     return collect_chosen(folder, items, next_command=_next_command(folder, params))
 
 
@@ -260,7 +297,7 @@ def _next_command(folder: Path, params: CandidatesParams) -> str:
 
 JOB = Job(
     name="candidates",
-    title="Choose the picks of a match job again, without searching again",
+    title="Choose the picks of a finished search again, without searching again",
     params=CandidatesParams,
     plan=plan,
     work=work,

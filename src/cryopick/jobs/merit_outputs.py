@@ -47,8 +47,10 @@ class MicrographFacts:
         None: not known.
     particle_diameter_angstrom, box_angstrom
         Of the references.
+    labels
+        Names of the references; empty: their numbers from 1.
     mask
-        File of the mask that was used; None: none.
+        File of the mask that was used, in the item's folder or with its path; None: none.
     """
 
     name: str
@@ -62,6 +64,7 @@ class MicrographFacts:
     defocus_um: float | None
     particle_diameter_angstrom: float
     box_angstrom: float
+    labels: tuple[str, ...] = ()
     mask: str | None = None
 
     @property

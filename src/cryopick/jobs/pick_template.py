@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -14,6 +13,7 @@ import numpy as np
 
 from cryopick.errors import InputError
 from cryopick.io.images import open_image, write_mrc
+from cryopick.jobs.candidates_2d import POOL, extract_command
 from cryopick.jobs.image_inputs import image_paths, item_id, open_single
 from cryopick.jobs.merit_outputs import (
     MicrographFacts,
@@ -41,7 +41,6 @@ from cryopick.pick.merit.pool import (
 from cryopick.pick.merit.settings import MeritSettings
 from cryopick.run.job import Cost, Item, Job, Outcome, Worker
 
-POOL = "pool.npz"
 MASK = "mask.mrc"
 
 # Measured on one core: reading and preparing a micrograph, and one turned reference at one place.
@@ -133,6 +132,7 @@ def work(item: Item, params: PickTemplateParams, worker: Worker) -> None:
         defocus_um=None if ctf is None else ctf.defocus.mean_um,
         particle_diameter_angstrom=pool.particle_diameter_angstrom,
         box_angstrom=pool.box_angstrom,
+        labels=found.names,
         mask=mask_file,
     )
     save_candidates(worker.folder, [judged], [facts])
@@ -140,15 +140,8 @@ def work(item: Item, params: PickTemplateParams, worker: Worker) -> None:
 
 def collect(folder: Path, items: Sequence[Item], params: PickTemplateParams) -> Outcome:
     """Choose the picks of all micrographs."""
-    words = ["cryopick", "extract", "particles", str(folder / "picks.star"), "--micrographs"]
-    words += params.micrographs
-    if params.pixel_size_angstrom is not None:
-        words += ["--pixel-size", f"{params.pixel_size_angstrom:g}"]
-    if params.ctf is not None:
-        words += ["--ctf", params.ctf]
-    return collect_merit(
-        folder, items, params, next_command=shlex.join([*words, "-o", "particles"])
-    )
+    command = extract_command(folder / "picks.star", params.model_dump())
+    return collect_merit(folder, items, params, next_command=command)
 
 
 def _settings(params: PickTemplateParams, *, ctf: bool | None = None) -> MeritSettings:

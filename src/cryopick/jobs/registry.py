@@ -25,7 +25,7 @@ JOBS: dict[str, tuple[str, str]] = {
     ),
     "candidates": (
         "cryopick.jobs.candidates",
-        "Choose the picks of a match job again, without searching again",
+        "Choose the picks of a finished search again, without searching again",
     ),
     "compare": ("cryopick.jobs.compare", "Score picks against the truth"),
     "match": (

@@ -7,6 +7,7 @@ works on the maps of each reference and cannot be redone from a pool.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -199,11 +200,9 @@ def load_pool(path: str | Path) -> MeritPool:
         raise FormatError(path, f"is no pool of candidates ({error})") from error
 
 
-def named_references(picks: Picks, names: tuple[str, ...]) -> Picks:
-    """Replace the number of the reference by its name, where some had been left out."""
-    if picks.label is None or names == tuple(str(i + 1) for i in range(len(names))):
-        return picks
-    if len(picks) == 0:
+def named_references(picks: Picks, names: Sequence[str]) -> Picks:
+    """Replace the number of the reference, from 1, by its name."""
+    if picks.label is None or len(picks) == 0 or not names:
         return picks
     return replace(picks, label=np.array(names)[picks.label.astype(np.int64) - 1])
 
