@@ -38,9 +38,10 @@ _AGREEING_GUESSES = 4
 _LEAST_PICKS = 6
 _SETTLING = 10
 # `evidence` against chance that a map needs, and the one at which the search stops. Some 10^7 maps
-# are tried (17 in natural logarithm) and the best ones adjusted; unrelated sets reach 15.
-_ENOUGH = 22.0
-_CERTAIN = 50.0
+# are tried (16 in natural logarithm); unrelated sets reach 13 (benchmarks/tilt_pairs.py).
+_ENOUGH = 20.0
+_CERTAIN = 40.0
+_SHARES = (0.3, 0.5, 0.7, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,7 +121,7 @@ def pair_picks(
         if affine is None:
             continue
         found = _paired(affine, first, second, tolerance_angstrom)
-        if found is not None and _evidence(len(found), found.expected_by_chance) >= _ENOUGH:
+        if found is not None and _support(found, first, second) >= _ENOUGH:
             return found
         if found is not None:
             most = max(most or (0, 0.0), (len(found), found.expected_by_chance))
@@ -242,12 +243,30 @@ def _chance(affine: PairAffine, first: Floats, second: Floats, tolerance: float)
     return inside * float(1.0 - np.exp(-len(second) * np.pi * tolerance**2 / area))
 
 
+def _support(found: PairedPicks, first: Floats, second: Floats) -> float:
+    """Evidence of pairs: of those within the whole tolerance, or within a part of it.
+
+    Right pairs lie closer than they need to, wrong ones anywhere: crowded picks show it at a part
+    of the tolerance only.
+    """
+    apart = found.fit.residual_angstrom
+    reaches = [found.fit.tolerance_angstrom * share for share in _SHARES]
+    return max(
+        _evidence(
+            int(np.count_nonzero(apart <= reach)),
+            _chance(found.fit.affine, first, second, reach),
+        )
+        for reach in reaches
+    )
+
+
 def _evidence(n: int, expected: float) -> float:
-    """Bound on minus the logarithm of the chance to find ``n`` or more (Chernoff, Poisson)."""
-    if n <= expected:
-        return 0.0
-    expected = max(expected, 0.01)
-    return float(n * np.log(n / expected) - (n - expected))
+    """Bound on minus the logarithm of the chance to find ``n`` or more (Chernoff, Poisson).
+
+    Three pairs fix a map, so that three of them say nothing.
+    """
+    n, expected = n - MIN_PAIRS, max(expected, 0.01)
+    return float(n * np.log(n / expected) - (n - expected)) if n > expected else 0.0
 
 
 def _unpaired(n_untilted: int, n_tilted: int, best: tuple[int, float] | None) -> InputError:

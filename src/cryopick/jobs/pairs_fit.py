@@ -22,7 +22,7 @@ from cryopick.jobs.pairs_fit_params import (
     limits_of,
     tolerance_of,
 )
-from cryopick.jobs.pairs_linked import LinkedPair, link, with_columns
+from cryopick.jobs.pairs_linked import LinkedPair, link, sized, with_columns
 from cryopick.jobs.tilt_pair_names import MicrographPair, micrograph_pairs
 from cryopick.jobs.tilt_pair_picks import SidePicks, side_picks
 from cryopick.model import Grid, Picks
@@ -94,13 +94,12 @@ def work(item: Item, params: PairsFitParams, worker: Worker) -> None:
         grids=grids,
         rng=np.random.default_rng(worker.seed),
     )
-    pairs = with_columns(
-        found, stem=item.inputs["untilted"], diameter_angstrom=item.inputs["diameter_angstrom"]
-    )
+    diameter = item.inputs["diameter_angstrom"]
+    pairs = with_columns(found, stem=item.inputs["untilted"], diameter_angstrom=diameter)
     save_picks(pairs.untilted, worker.folder / LINKED["untilted"])
     save_picks(pairs.tilted, worker.folder / LINKED["tilted"])
-    save_picks(found.untilted_left, worker.folder / LEFT["untilted"])
-    save_picks(found.tilted_left, worker.folder / LEFT["tilted"])
+    save_picks(sized(found.untilted_left, diameter), worker.folder / LEFT["untilted"])
+    save_picks(sized(found.tilted_left, diameter), worker.folder / LEFT["tilted"])
     write_text(worker.folder / FACTS, json.dumps(_facts(item, found, grids), allow_nan=False))
 
 

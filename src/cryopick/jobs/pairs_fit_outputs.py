@@ -7,13 +7,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from cryopick.combine.tilt_geometry import common_axis_deg
-from cryopick.errors import InputError
+from cryopick.errors import FormatError, InputError
 from cryopick.io.atomic import write_text
+from cryopick.io.json_text import read_json_object
 from cryopick.io.picks.dialect import Frame
 from cryopick.io.picks.npz import load_picks
 from cryopick.io.picks.registry import write_picks
@@ -222,5 +223,8 @@ def read_pairs(path: str | Path) -> tuple[Path, list[dict[str, Any]]]:
     folder = place.parent if place.name == PAIRS else place
     if not (folder / PAIRS).is_file():
         raise InputError(f"{path}: no {PAIRS} in it; give the folder that pairs fit wrote")
-    document = json.loads((folder / PAIRS).read_text("utf-8"))
-    return folder, document["pairs"]
+    document = read_json_object(folder / PAIRS)
+    pairs = document.get("pairs")
+    if not isinstance(pairs, list):
+        raise FormatError(folder / PAIRS, "holds no list of pairs", "run pairs fit again")
+    return folder, cast("list[dict[str, Any]]", pairs)

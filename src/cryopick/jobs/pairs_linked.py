@@ -268,11 +268,18 @@ def with_columns(found: LinkedPair, *, stem: str, diameter_angstrom: float | Non
             found.pairs.untilted.position_angstrom,
             found.pairs.tilted.position_angstrom,
         )
-    sides: list[Picks] = []
-    for side in (found.pairs.untilted, found.pairs.tilted):
-        size = side.diameter_angstrom
-        if diameter_angstrom is not None:
-            known = np.full(n, np.nan) if size is None else size
-            size = np.where(np.isfinite(known), known, diameter_angstrom)
-        sides.append(replace(side, diameter_angstrom=size, extra={**side.extra, **extra}))
+    sides = [
+        replace(sized(side, diameter_angstrom), extra={**side.extra, **extra})
+        for side in (found.pairs.untilted, found.pairs.tilted)
+    ]
     return PickPairs(untilted=sides[0], tilted=sides[1])
+
+
+def sized(picks: Picks, diameter_angstrom: float | None) -> Picks:
+    """Picks with this diameter where they have none of their own."""
+    if diameter_angstrom is None:
+        return picks
+    own = picks.diameter_angstrom
+    known = np.full(len(picks), np.nan) if own is None else own
+    size = np.where(np.isfinite(known), known, diameter_angstrom)
+    return replace(picks, diameter_angstrom=size)

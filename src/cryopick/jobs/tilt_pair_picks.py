@@ -77,11 +77,14 @@ def _read(
     strangers: dict[str, None] = {}
     for text, *_ in files:
         path = Path(text)
+        named = _own_micrograph(path, both)
+        if named is None and len(known) == 1:
+            named = next(iter(known))
         frame = Frame(
             grids=known,
             # Files of other micrographs are read, too, and then left alone.
             default_grid=next(iter(known.values())),
-            image_name=_own_micrograph(path, known, both),
+            image_name=named,
         )
         found = read_picks(path, frame, name=dialect)
         if found.picks.ndim != 2:
@@ -104,13 +107,10 @@ def _read(
     return SidePicks(picks=picks, warnings=tuple(warnings))
 
 
-def _own_micrograph(path: Path, grids: Mapping[str, Grid], both: tuple[str, ...]) -> str | None:
-    """The micrograph of this side that a file of picks is called after."""
+def _own_micrograph(path: Path, both: tuple[str, ...]) -> str | None:
+    """The micrograph that a file of picks is called after."""
     name = image_name(path)
-    own = matched_name(name, both) or matched_name(Path(name).stem, both)
-    if own is None and len(grids) == 1:
-        return next(iter(grids))
-    return own if own in grids else None
+    return matched_name(name, both) or matched_name(Path(name).stem, both)
 
 
 def _paths(
@@ -122,7 +122,7 @@ def _paths(
     suffixes = tuple({suffix for entry in dialects().values() for suffix in entry.suffixes})
     found = [file.path for file in expand([given], suffixes=suffixes)]
     # A folder holds the files of the other side, and others still: not all of them are picks.
-    own = [file for file in found if _own_micrograph(file, grids, both) is not None]
+    own = [file for file in found if _own_micrograph(file, both) in grids]
     if not own:
         raise InputError(
             f"{given}: no file is called after one of the micrographs {', '.join(list(grids)[:3])}"
