@@ -153,7 +153,7 @@ def common_ground(
     usable = _usable(images)
     if not usable.any():
         raise InputError("all images of a sample are flat or not finite; extract them again")
-    sample = torch.from_numpy(images[usable]).to(device)
+    sample = _tensor(images[usable], device)
     radius_px = settings.radius_px(particles)
     outside = torch.from_numpy(~disc_pixels(particles.box_px, radius_px)).to(device)
     sd, mean = torch.std_mean(sample[:, outside], dim=1, correction=0)
@@ -279,12 +279,11 @@ def _measure(
     device: str,
     into: tuple[ParticleFeatures, NDArray[np.int64]],
 ) -> None:
-    import torch
 
     found, rows = into
-    images = torch.from_numpy(pixels).to(device)
+    images = _tensor(pixels, device)
     radius_px = settings.radius_px(particles)
-    mean = torch.from_numpy(ground.mean).to(device)
+    mean = _tensor(ground.mean, device)
     found.descriptors[rows] = descriptors(images, mean, radius_px=radius_px).cpu().numpy()
     if ground.references is None:
         return
@@ -329,7 +328,7 @@ def _compared(
     if particles.picks.orientation is not None:
         angle = -np.deg2rad(psi_deg_from_quaternion(particles.picks.orientation))
     turned = turned_references(
-        finer_references(torch.from_numpy(ground.references).to(device)),
+        finer_references(_tensor(ground.references, device)),
         torch.from_numpy(np.maximum(which, 0)).to(device),
         torch.from_numpy(angle).float().to(device),
     )
@@ -337,6 +336,13 @@ def _compared(
     if low_pass is not None:
         expected = through_transfer(expected, low_pass[None])
     return centred_images(images, shift, low_pass=low_pass), expected
+
+
+def _tensor(values: NDArray[np.float32], device: str | torch.device) -> torch.Tensor:
+    import torch
+
+    # torch warns of arrays that it must not write to.
+    return torch.from_numpy(np.require(values, np.float32, ["C", "W"])).to(device)
 
 
 def _transfer(
