@@ -25,7 +25,7 @@ _WIDEST_PAD = 64
 # Rows of the matrix made at once, so that its memory stays small beside the image's.
 _ROWS = 256
 # Pixels transformed together.
-_SLAB = 1 << 24
+_SLAB = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,8 @@ def fourier_resample(
     import torch
 
     tensor = torch.as_tensor(np.require(values, np.float32, ["C", "W"]), device=device)
-    for axis in range(tensor.ndim) if axes is None else axes:
+    # The last axis first: its lines lie in one piece, and the others become shorter.
+    for axis in reversed(range(tensor.ndim)) if axes is None else axes:
         plan = plan_axis(tensor.shape[axis], ratio)
         if plan.padded_px == plan.transformed_px == plan.n_px:
             continue
