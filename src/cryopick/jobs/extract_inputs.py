@@ -19,6 +19,7 @@ from cryopick.io.metadata.relion_micrographs import read_micrographs
 from cryopick.io.particles import read_particles
 from cryopick.io.picks.dialect import Frame
 from cryopick.io.picks.registry import read_picks, recognise
+from cryopick.io.picks.relion import picks_of
 from cryopick.io.star import read_star
 from cryopick.io.star_block import StarFile
 from cryopick.jobs.extract_params import ExtractParams
@@ -28,6 +29,8 @@ from cryopick.model import Grid, Image, Particles, Picks, concatenate, delete
 
 _STAR = (".star", ".star.gz")
 _STATED = ("rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize")
+_COORDINATES = ("rlnCoordinateX", "rlnCoordinateY")
+_TOMOGRAPHY = ("rlnCoordinateZ", "rlnTomoName")
 # Of a folder of picks: what pickers leave, one file per micrograph.
 _PICK_SUFFIXES = (".star", ".box", ".csv", ".txt", ".cbox", ".json", ".pos", ".xmd", ".npz")
 
@@ -165,7 +168,12 @@ def _read_one(
         if np.isnan(particles.picks.position_angstrom).any():
             raise FormatError(path, "holds no coordinates", "extraction needs rlnCoordinateX and Y")
         return _Read(particles.picks, particles, ())
-    found = read_picks(path, frame, name=dialect)
+    table = None if star is None or dialect is not None else star.table_with(*_COORDINATES)
+    if star is not None and table is not None and not {*_TOMOGRAPHY} & {*table.columns}:
+        # What most picks are: read as it lies parsed, without asking every dialect.
+        found = picks_of(star, table, frame, path)
+    else:
+        found = read_picks(path, frame, name=dialect)
     if found.picks.ndim != 2:
         raise InputError(f"{path}: holds 3D picks; extract particles takes those of micrographs")
     return _Read(found.picks, None, found.warnings)

@@ -181,7 +181,7 @@ def _doubts(params: ExtractParams, found: PickSet, items: Sequence[Item]) -> lis
 
 JOB = Job(
     name="extract particles",
-    title="Cut out particles, rescaled and normalised, for RELION, cryoSPARC and 2D classes",
+    title="Cut out particles, rescaled and normalised, ready for 2D classes",
     params=ExtractParams,
     plan=plan,
     work=work,

@@ -73,7 +73,7 @@ JOBS: dict[str, tuple[str, str]] = {
     ),
     "extract particles": (
         "cryopick.jobs.extract_particles",
-        "Cut out particles, rescaled and normalised, for RELION, cryoSPARC and 2D classes",
+        "Cut out particles, rescaled and normalised, ready for 2D classes",
     ),
     "classify": (
         "cryopick.jobs.classify",
