@@ -48,7 +48,9 @@ class MeritBank:
     Attributes
     ----------
     boxes
-        ``(k, b, b)``: mirrored components on working pixels, the even ones first.
+        ``(k, b, b)``: mirrored components, the even ones first.
+    oversampling
+        Their pixels per working pixel.
     even, odd
         ``(references, a, k_even)`` and ``(references, a, k_odd)``: mixtures. With ``opposite`` only
         of the first half of the angles.
@@ -59,6 +61,7 @@ class MeritBank:
     """
 
     boxes: torch.Tensor
+    oversampling: int
     even: torch.Tensor
     odd: torch.Tensor
     opposite: bool
@@ -85,27 +88,31 @@ def build_merit_bank(
     angles = len(turned.angles_deg)
     opposite = angles % 2 == 0
     count = angles // 2 if opposite else angles
-    weight = torch.from_numpy(_typical_weight(turned, settings, pixel_size_angstrom))
-    weight = weight.to(turned.device)
-    rows = [turned.coefficients(angle) * weight for angle in range(count)]
+    rows = [turned.coefficients(angle) for angle in range(count)]
     # Of an image that is even under half a turn the transform is real.
     parts = [torch.stack([take(one) for one in rows], dim=1) for take in (torch.real, torch.imag)]
-    total = [float(part.double().square().sum()) for part in parts]
+    inside = torch.from_numpy(turned.in_band).to(turned.device)
+    weight = torch.from_numpy(_typical_weight(turned, settings, pixel_size_angstrom))
+    weighted = [part[..., inside] * weight.to(turned.device) for part in parts]
+    total = [float(part.double().square().sum()) for part in weighted]
     boxes: list[torch.Tensor] = []
     mixtures: list[torch.Tensor] = []
     held = 0.0
-    for part, unit, energy in zip(parts, (1.0, 1.0j), total, strict=True):
+    for part, seen, unit, energy in zip(parts, weighted, (1.0, 1.0j), total, strict=True):
         if energy <= _NOTHING * sum(total):
             mixtures.append(part.new_zeros((turned.references, count, 0)))
             continue
-        found = _components(part.flatten(0, 1), settings)
-        basis = torch.from_numpy(found.basis).to(turned.device) / weight
+        found = _components(seen.flatten(0, 1), settings)
+        mixture = torch.from_numpy(found.coefficients).to(turned.device)
+        # The components with all their frequencies: mixtures of turned references themselves, so
+        # that they end where these end.
+        basis = torch.linalg.lstsq(mixture, part.flatten(0, 1)).solution
         boxes.append(turned.mirrored_boxes(basis.to(torch.complex64) * unit))
-        coefficients = torch.from_numpy(found.coefficients).to(turned.device)
-        mixtures.append(coefficients.view(turned.references, count, -1).contiguous())
+        mixtures.append(mixture.view(turned.references, count, -1).contiguous())
         held += energy * float(found.energy[-1])
     return MeritBank(
         boxes=torch.cat(boxes),
+        oversampling=turned.oversampling,
         even=mixtures[0],
         odd=mixtures[1],
         opposite=opposite,
@@ -128,12 +135,13 @@ def _components(rows: torch.Tensor, settings: MeritSettings) -> LowRank:
 def _typical_weight(
     turned: TurnedReferences, settings: MeritSettings, pixel_size_angstrom: float
 ) -> NDArray[np.float32]:
-    """Weight ``(f,)`` of the coefficients: where errors would show in a micrograph."""
+    """Weight ``(f,)`` of the coefficients in the band: where errors would show in a micrograph."""
+    inside = turned.in_band
     # The half plane holds every wave once that the plane holds twice, but for those along y.
-    multiplicity = np.where(turned.along_y, 1.0, 2.0)
-    seen = np.ones_like(turned.frequencies)
+    multiplicity = np.where(turned.along_y[inside], 1.0, 2.0)
+    seen = np.ones_like(multiplicity)
     if settings.ctf == "full":
-        k = turned.frequencies / pixel_size_angstrom
+        k = turned.frequencies[inside] / pixel_size_angstrom
         curves = [ctf_curve(k, Optics(), defocus_um=df) ** 2 for df in _TYPICAL_DEFOCUS_UM]
         seen = np.mean(curves, axis=0)
     return np.sqrt(multiplicity * seen).astype(np.float32)
@@ -164,8 +172,11 @@ class BankEngine:
 
         bank = self.bank
         width = 2 * (spectrum.shape[1] - 1)
-        whole = centred(full_plane(spectrum, width), bank.boxes.shape[1] // 2)
-        columns = correlate(whole, bank.boxes, kept=kept, cores=cores).flatten(1)
+        reach = bank.boxes.shape[1] // 2 // bank.oversampling
+        whole = centred(full_plane(spectrum, width), reach)
+        columns = correlate(
+            whole, bank.boxes, kept=kept, oversampling=bank.oversampling, cores=cores
+        ).flatten(1)
         step = _COLUMNS["cpu" if spectrum.device.type == "cpu" else "cuda"]
         starts = range(0, columns.shape[1], step)
         for reference in range(len(bank.even)):

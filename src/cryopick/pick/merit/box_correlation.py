@@ -37,8 +37,15 @@ def centred(spectrum: torch.Tensor, shift_px: int) -> torch.Tensor:
     return spectrum
 
 
-def correlated_pair(spectrum: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+def correlated_pair(
+    spectrum: torch.Tensor, boxes: torch.Tensor, *, oversampling: int = 1
+) -> torch.Tensor:
     """Convolve the image behind a full spectrum with one or two real boxes ``(1 or 2, b, b)``.
+
+    Parameters
+    ----------
+    oversampling
+        Pixels of the boxes per pixel of the image; frequencies beyond the image's are left out.
 
     Returns
     -------
@@ -49,14 +56,26 @@ def correlated_pair(spectrum: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor
 
     second = boxes[1] if len(boxes) == 2 else torch.zeros_like(boxes[0])
     values = torch.complex(boxes[0], second)
-    # Lines of zeros are not transformed.
-    values = torch.fft.fft(values, n=spectrum.shape[1], dim=1)
-    values = torch.fft.fft(values, n=spectrum.shape[0], dim=0)
+    for axis in (1, 0):
+        # Along x first, where lines of zeros need not be transformed.
+        n = spectrum.shape[axis]
+        values = torch.fft.fft(values, n=n * oversampling, dim=axis)
+        if oversampling > 1:
+            low, high = (
+                values.narrow(axis, 0, n // 2),
+                values.narrow(axis, -(n - n // 2), n - n // 2),
+            )
+            values = torch.cat([low, high], dim=axis)
     return torch.fft.ifft2(values.mul_(spectrum))
 
 
 def correlate(
-    spectrum: torch.Tensor, boxes: torch.Tensor, *, kept: tuple[int, int], cores: int = 1
+    spectrum: torch.Tensor,
+    boxes: torch.Tensor,
+    *,
+    kept: tuple[int, int],
+    oversampling: int = 1,
+    cores: int = 1,
 ) -> torch.Tensor:
     """Convolve with every box ``(m, b, b)``: the first rows and columns, ``(m, *kept)`` float32."""
     import torch
@@ -64,7 +83,7 @@ def correlate(
     out = torch.empty((len(boxes), *kept), dtype=torch.float32, device=spectrum.device)
 
     def work(first: int) -> None:
-        pair = correlated_pair(spectrum, boxes[first : first + 2])
+        pair = correlated_pair(spectrum, boxes[first : first + 2], oversampling=oversampling)
         for place, values in enumerate((pair.real, pair.imag)):
             if first + place < len(boxes):
                 out[first + place] = values[: kept[0], : kept[1]]

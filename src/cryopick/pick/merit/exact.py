@@ -48,7 +48,7 @@ class ExactEngine:
 
         width = 2 * (spectrum.shape[1] - 1)
         turned = self._turned
-        whole = centred(full_plane(spectrum, width), turned.box_px // 2)
+        whole = centred(full_plane(spectrum, width), turned.box_px // 2 // turned.oversampling)
         for reference, coefficients in enumerate(self._coefficients):
             best = torch.full(kept, -torch.inf, device=spectrum.device)
             angle = torch.zeros(kept, dtype=torch.int16, device=spectrum.device)
@@ -57,7 +57,7 @@ class ExactEngine:
                 first: int, coefficients: torch.Tensor = coefficients
             ) -> list[torch.Tensor]:
                 boxes = turned.mirrored_boxes(coefficients[first : first + 2])
-                pair = correlated_pair(whole, boxes)
+                pair = correlated_pair(whole, boxes, oversampling=turned.oversampling)
                 maps = (pair.real, pair.imag)[: len(boxes)]
                 return [values[: kept[0], : kept[1]] for values in maps]
 

@@ -117,7 +117,7 @@ def merit_maps(
         moments,
         mean=mean,
         sd=sd,
-        reach_px=search.turned.box_px // 2,
+        reach_px=search.turned.box_px // 2 // search.turned.oversampling,
         per_reference=per_reference,
         cores=cores,
     )

@@ -55,9 +55,12 @@ def transfer(
             out.masked_fill_(_before_first_peak(ky, kx, microscope, defocus), 1.0)
     if settings.reference_contrast != settings.particle_contrast:
         out = -out
+    k2 = ky**2 + kx**2
+    # A turned reference has no more than the circle within the square of frequencies.
+    kept = k2 < (0.5 / pixel_size_angstrom) ** 2 * (1 - 1e-9)
     if settings.low_pass_angstrom is not None:
-        out = out * (ky**2 + kx**2 <= settings.low_pass_angstrom**-2)
-    return out
+        kept &= k2 <= settings.low_pass_angstrom**-2
+    return out * kept
 
 
 def _before_first_peak(

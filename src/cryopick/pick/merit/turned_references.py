@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 _WORTH_REDUCING = 3
 # Reduced pixels beyond the circle: what the filter spreads farther is below 1e-4.
 _MARGIN_PX = 12
-# The band is kept beyond the low-pass limit and fades there, so that little rings in real space;
-# the limit itself is the transfer function's.
-_FADE = 1.3
+# The band is kept beyond the limit and fades there, so that little rings beyond the box in real
+# space; the limit itself is the transfer function's.
+_FADE = 1.5
 
 
 class TurnedReferences:
-    """References on a box of working pixels, twice as wide as their own box.
+    """References in a box twice as wide as their own.
+
+    The pixels of the box are working pixels, or half as wide where the band with its fade needs it.
 
     Row ``r * angles + a`` of anything made here is reference ``r`` at angle ``a``.
 
@@ -49,8 +51,16 @@ class TurnedReferences:
     ----------
     angles_deg
         ``(a,)``: RELION's psi of each angle, from 0 up.
+    oversampling
+        Box pixels per working pixel, 1 or 2.
     box_px
-        Edge of the box in working pixels, even.
+        Edge of the box in box pixels, even.
+    frequencies
+        ``(f,)``: lengths of the frequencies of `coefficients`, per micrograph pixel.
+    in_band
+        ``(f,)``: those that a micrograph has; the others fade.
+    along_y
+        ``(f,)``: those of waves along y, of which the half plane holds both directions.
     """
 
     def __init__(
@@ -67,35 +77,35 @@ class TurnedReferences:
         self.angles_deg = np.arange(count) * (360.0 / count)
         self.references = len(references.images)
         self.device = device
+        step = grid.step_px
+        low_pass = settings.low_pass_angstrom
+        limit = 0.5 / step
+        if low_pass is not None:
+            limit = min(limit, references.pixel_size_angstrom / low_pass)
+        self.oversampling = 1 if _FADE * limit < 0.5 / step else 2
         least = 2 * references.box_px / grid.step
         whole = 2 * grid.step.denominator
-        self.box_px = int(-(-least // whole) * whole)
-        step = grid.step_px
+        self.box_px = self.oversampling * int(-(-least // whole) * whole)
         pixels, self._position = _reduced(references, step)
         self._pixels = torch.from_numpy(pixels).to(device)
-        ky = np.fft.fftfreq(self.box_px, step)[:, None]
-        kx = np.fft.rfftfreq(self.box_px, step)[None]
-        weight = _band(np.hypot(ky, kx), settings, references.pixel_size_angstrom, step)
-        self._chosen = np.flatnonzero(weight)
+        ky = np.fft.fftfreq(self.box_px, step / self.oversampling)[:, None]
+        kx = np.fft.rfftfreq(self.box_px, step / self.oversampling)[None]
+        length = np.hypot(ky, kx)
+        fall = np.clip((length / limit - 1) / (_FADE - 1), 0, 1)
+        weight = (0.5 + 0.5 * np.cos(np.pi * fall)).astype(np.float32)
+        self._chosen = np.flatnonzero(fall < 1)
         self._frequency = np.stack(
             [np.broadcast_to(k, weight.shape).reshape(-1)[self._chosen] for k in (kx, ky)]
         )
         self._weight = torch.from_numpy(weight.reshape(-1)[self._chosen]).to(device)
+        self.frequencies = length.reshape(-1)[self._chosen]
+        self.in_band = self.frequencies <= limit
+        self.along_y = self._frequency[0] == 0
 
     @property
     def rows(self) -> int:
         """References times angles."""
         return self.references * len(self.angles_deg)
-
-    @property
-    def frequencies(self) -> NDArray[np.float64]:
-        """Lengths ``(f,)`` of the frequencies of `coefficients`, per micrograph pixel."""
-        return np.hypot(*self._frequency)
-
-    @property
-    def along_y(self) -> NDArray[np.bool_]:
-        """``(f,)``: frequencies of waves along y, of which the half plane holds both directions."""
-        return self._frequency[0] == 0
 
     def coefficients(self, angle: int) -> torch.Tensor:
         """Fourier sums ``(K, f)`` complex64 over micrograph pixels of all references at one angle.
@@ -137,19 +147,6 @@ class TurnedReferences:
         spectrum[:, chosen] = coefficients.conj()
         images = torch.fft.irfft2(spectrum.view(-1, b, b // 2 + 1), s=(b, b))
         return torch.roll(images, (b // 2, b // 2), dims=(-2, -1))
-
-
-def _band(
-    frequency: NDArray[np.float64], settings: MeritSettings, pixel_angstrom: float, step: float
-) -> NDArray[np.float32]:
-    """Weight of frequencies per micrograph pixel: 1 up to the low-pass, a fade, and 0."""
-    nyquist = 0.5 / step
-    inside = frequency < nyquist * (1 - 1e-9)
-    if settings.low_pass_angstrom is None:
-        return inside.astype(np.float32)
-    limit = pixel_angstrom / settings.low_pass_angstrom
-    fall = np.clip((frequency / limit - 1) / (_FADE - 1), 0, 1)
-    return (inside * (0.5 + 0.5 * np.cos(np.pi * fall))).astype(np.float32)
 
 
 def _reduced(
