@@ -85,6 +85,7 @@ def save_candidates(
     samples: dict[str, Any] = {
         str(i): one.sample.astype(np.float32) for i, one in enumerate(judged)
     }
+    samples["candidates"] = np.array([len(one.picks) for one in judged])
     with atomic_open(folder / SAMPLES, "wb") as file:
         np.savez(file, **samples)
     write_text(folder / MICROGRAPHS, json.dumps([asdict(one) for one in facts]))
@@ -142,11 +143,11 @@ def collect_merit(
         if not of_item:
             continue
         picks = load_picks(place / PICKS)
-        samples = _load_samples(place / SAMPLES, len(of_item))
-        for one, sample in zip(of_item, samples, strict=True):
+        samples, ends = _load_samples(place / SAMPLES, len(of_item))
+        for one, sample, end, start in zip(of_item, samples, ends, [0, *ends], strict=False):
             facts[one.name] = one
             candidates[one.name] = Candidates(
-                picks=picks if len(of_item) == 1 else picks[picks.image == one.name],
+                picks=picks[start:end],
                 location=one.location,
                 scale=one.scale,
                 sample=sample,
@@ -181,10 +182,12 @@ def collect_merit(
     )
 
 
-def _load_samples(path: Path, count: int) -> list[NDArray[np.float64]]:
+def _load_samples(path: Path, count: int) -> tuple[list[NDArray[np.float64]], list[int]]:
+    """Samples of the micrographs of an item, and where the candidates of each one end."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return [archive[str(i)].astype(np.float64) for i in range(count)]
+            ends: list[int] = np.cumsum(archive["candidates"]).tolist()
+            return [archive[str(i)].astype(np.float64) for i in range(count)], ends
     # A damaged archive fails in zlib, zipfile or numpy, each with its own exception.
     except Exception as error:
         raise FormatError(path, f"is no archive of scores ({error})") from error

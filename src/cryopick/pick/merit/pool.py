@@ -29,11 +29,15 @@ NOISE_MEAN, NOISE_SD = "cryopickNoiseMean", "cryopickNoiseSd"
 # Of what is rejected, only merits that stand out of the background are worth listing.
 _STANDS_OUT_SD = 3.0
 _UNUSUAL_SD = 6.0
+# Distances in diameters.
+_NEVER_TWO, _APART = 0.25, 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MeritPool:
     """Local maxima of the best merit at every place, above the median of the map.
+
+    Of two nearer than a quarter of the diameter only the better is there: no two particles are.
 
     Attributes
     ----------
@@ -43,6 +47,9 @@ class MeritPool:
         ``(n,)``: see `MeritMaps`.
     reference
         ``(n,)``: the reference, from 0.
+    apart
+        ``(n,)``: at least half a diameter from every better one of these; the others may be side
+        lobes of particles, which would be counted as background.
     name
         Of the micrograph.
     grid
@@ -59,6 +66,7 @@ class MeritPool:
     reference: NDArray[np.int16]
     noise_mean: NDArray[np.float32]
     noise_sd: NDArray[np.float32]
+    apart: NDArray[np.bool_]
     name: str
     grid: Grid
     particle_diameter_angstrom: float
@@ -83,9 +91,14 @@ def pool_from_maps(maps: MeritMaps, image: Image) -> MeritPool:
     if len(maps.merit) != 1:
         raise InputError(f"{image.name}: a pool needs the best of all references, not each")
     location, scale = background_level(maps.merit)
-    everything = PeakRules(threshold=location, min_distance_angstrom=0.0, border_angstrom=0.0)
-    found = picks_from_maps(maps, everything, name=image.name)
-    found = found[np.asarray(found.score) >= location]
+    diameter = maps.particle_diameter_angstrom
+    rules = PeakRules(
+        threshold=location, min_distance_angstrom=_NEVER_TWO * diameter, border_angstrom=0.0
+    )
+    found = picks_from_maps(maps, rules, name=image.name)
+    score = np.asarray(found.score)
+    found = found[(score >= location) & (found.reason == "")]
+    score = np.asarray(found.score)
     return MeritPool(
         position_angstrom=found.position_angstrom.astype(np.float32),
         merit=np.asarray(found.score, dtype=np.float32),
@@ -93,9 +106,10 @@ def pool_from_maps(maps: MeritMaps, image: Image) -> MeritPool:
         reference=(np.asarray(found.label).astype(np.int64) - 1).astype(np.int16),
         noise_mean=found.extra[NOISE_MEAN].astype(np.float32),
         noise_sd=found.extra[NOISE_SD].astype(np.float32),
+        apart=keep_better(found.position_angstrom, score, distance=_APART * diameter),
         name=image.name,
         grid=image.grid,
-        particle_diameter_angstrom=maps.particle_diameter_angstrom,
+        particle_diameter_angstrom=diameter,
         box_angstrom=maps.box_angstrom,
         location=location,
         scale=scale,
@@ -111,9 +125,8 @@ class JudgedPool:
     picks
         The best first; rejected ones are deleted with their reason.
     sample
-        ``(m,)`` merits of candidates that nothing speaks against, at least half a diameter apart:
-        so that around each particle its side lobes are not counted as background. Those on an
-        unusual background (ice, carbon) are left out.
+        ``(m,)`` merits of candidates that nothing speaks against, at least half a diameter apart.
+        Those on an unusual background (ice, carbon) are left out.
     """
 
     picks: Picks
@@ -140,9 +153,7 @@ def judge_pool(pool: MeritPool, rules: PeakRules, *, mask: Image | None = None) 
     fit = np.flatnonzero(reason == "")
     place, merit = pool.position_angstrom[fit].astype(np.float64), pool.merit[fit].astype(float)
     diameter, distance = pool.particle_diameter_angstrom, rules.min_distance_angstrom
-    usual = ~_unusual(pool)[fit]
-    apart = keep_better(place[usual], merit[usual], distance=diameter / 2)
-    sample = merit[usual][apart]
+    sample = merit[(pool.apart & ~_unusual(pool))[fit]]
     kept = keep_better(place, merit, distance=0.75 * diameter if distance is None else distance)
     reason[fit[~kept]] = "too close"
     stands_out = pool.merit >= pool.location + _STANDS_OUT_SD * pool.scale
