@@ -10,7 +10,12 @@ from cryopick.io.metadata.relion_micrographs import Micrograph, write_micrograph
 from cryopick.io.particles import write_particles
 from cryopick.io.picks.dialect import Frame
 from cryopick.io.picks.registry import write_picks
-from cryopick.jobs.extract_inputs import ctf_of_micrographs, micrograph_files, read_pick_set
+from cryopick.jobs.extract_inputs import (
+    ctf_of_micrographs,
+    micrograph_files,
+    optics_of_micrographs,
+    read_pick_set,
+)
 from cryopick.jobs.extract_params import ExtractParams
 from cryopick.model import Defocus, Grid, Optics, Particles, Picks
 
@@ -176,6 +181,13 @@ def test_a_star_without_ctf_gives_none_unless_asked(folder):
     params = ExtractParams(picks="p.star", micrographs=["m.star"], ctf="m.star")
     with pytest.raises(InputError, match="micrograph a has no defocus"):
         ctf_of_micrographs(params, ["a"], read_pick_set(params))
+
+
+def test_optics_are_those_of_the_micrographs_star(folder):
+    micrographs_star(folder)
+    found = optics_of_micrographs(ExtractParams(picks="p.star", micrographs=["m.star"]))
+    assert {name: optics.cs_mm for name, optics in found.items()} == {"a": 2.0, "b": 2.0}
+    assert optics_of_micrographs(ExtractParams(picks="p.star", micrographs=["raw"])) == {}
 
 
 def test_particles_bring_their_own_ctf(folder):

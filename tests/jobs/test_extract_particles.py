@@ -268,6 +268,21 @@ def test_the_plan_tells_what_it_will_take(project):
         assert 0 < a.cost.memory_bytes < b.cost.memory_bytes
 
 
+def test_what_the_micrographs_star_says_of_the_microscope_is_handed_on(project):
+    entries = [
+        Micrograph(
+            path=f"mics/{n}.mrc", name=n, optics=Optics(voltage_kv=200), pixel_size_angstrom=2
+        )
+        for n in PLACES
+    ]
+    write_micrographs(project / "plain.star", entries)
+    outcome = run(micrographs=["plain.star"])
+    assert read_particles("out/particles.star").optics_of(0).voltage_kv == 200
+    assert outcome.warnings == []
+    [line] = run("unknown").warnings
+    assert "particles.star says 300 kV" in line
+
+
 def test_the_report_shows_particles(project):
     run()
     titles = [plot["title"] for plot in summary()["plots"]]

@@ -15,7 +15,7 @@ from cryopick.errors import FormatError, InputError
 from cryopick.io.file_patterns import expand, located
 from cryopick.io.images import open_image
 from cryopick.io.images.name import referenced_name
-from cryopick.io.metadata.relion_micrographs import read_micrographs
+from cryopick.io.metadata.relion_micrographs import Micrograph, read_micrographs
 from cryopick.io.particles import read_particles
 from cryopick.io.picks.dialect import Frame
 from cryopick.io.picks.registry import read_picks, recognise
@@ -25,7 +25,7 @@ from cryopick.io.star_block import StarFile
 from cryopick.jobs.extract_params import ExtractParams
 from cryopick.jobs.image_inputs import image_paths, open_single
 from cryopick.jobs.micrograph_ctf import MicrographCtf, micrograph_ctfs
-from cryopick.model import Grid, Image, Particles, Picks, concatenate, delete
+from cryopick.model import Grid, Image, Optics, Particles, Picks, concatenate, delete
 
 _STAR = (".star", ".star.gz")
 _STATED = ("rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize")
@@ -92,15 +92,26 @@ def ctf_of_micrographs(
     params: ExtractParams, names: list[str], found: PickSet
 ) -> dict[str, MicrographCtf]:
     """The CTF of micrographs by name; empty where it is not known, or where particles have it."""
+    entries = _listed(params)
     if params.ctf is not None:
-        return micrograph_ctfs(params.ctf, names)
+        optics = {entry.optics for entry in entries if entry.optics is not None}
+        return micrograph_ctfs(params.ctf, names, optics=optics.pop() if len(optics) == 1 else None)
     if found.particles is not None and found.particles.defocus is not None:
         return {}
-    stars = [given for given in params.micrographs if given.lower().endswith(_STAR)]
-    if len(stars) != 1 or len(params.micrographs) != 1:
-        return {}
-    known = {entry.name for entry in read_micrographs(stars[0]) if entry.defocus is not None}
-    return micrograph_ctfs(stars[0], names) if known.issuperset(names) else {}
+    known = {entry.name for entry in entries if entry.defocus is not None}
+    return micrograph_ctfs(params.micrographs[0], names) if known.issuperset(names) else {}
+
+
+def optics_of_micrographs(params: ExtractParams) -> dict[str, Optics]:
+    """Microscope settings by name, as far as a STAR file of the micrographs tells them."""
+    return {entry.name: entry.optics for entry in _listed(params) if entry.optics is not None}
+
+
+def _listed(params: ExtractParams) -> tuple[Micrograph, ...]:
+    """What a STAR file says of the micrographs, where they were given as one."""
+    if len(params.micrographs) != 1 or not params.micrographs[0].lower().endswith(_STAR):
+        return ()
+    return read_micrographs(params.micrographs[0])
 
 
 def _pick_paths(params: ExtractParams) -> list[Path]:

@@ -13,7 +13,12 @@ import numpy as np
 from cryopick.errors import InputError
 from cryopick.extract.particles import extract_particles
 from cryopick.extract.settings import ExtractSettings
-from cryopick.jobs.extract_inputs import PickSet, ctf_of_micrographs, read_pick_set
+from cryopick.jobs.extract_inputs import (
+    PickSet,
+    ctf_of_micrographs,
+    optics_of_micrographs,
+    read_pick_set,
+)
 from cryopick.jobs.extract_outputs import collect_particles, save_extracted
 from cryopick.jobs.extract_params import ExtractParams, ctf_of, settings_of
 from cryopick.jobs.image_inputs import item_id, open_single
@@ -50,6 +55,7 @@ def plan(params: ExtractParams) -> list[Item]:
     if ctf_of(params) != "none" and not known:
         flag = "--phase-flip" if params.phase_flip else "--premultiply-ctf"
         raise InputError(f"{flag}: the CTF of the micrographs is needed; give --ctf")
+    optics = {} if found.particles is not None else optics_of_micrographs(params)
     return [
         Item(
             id=item_id(name),
@@ -57,7 +63,7 @@ def plan(params: ExtractParams) -> list[Item]:
                 "name": name,
                 "path": str(found.files[name]),
                 "settings": asdict(settings[name]),
-                "ctf": None if (ctf := ctfs.get(name)) is None else _as_json(ctf),
+                **_imaging(ctfs.get(name), optics.get(name)),
             },
             cost=_cost(settings[name], math.prod(found.grids[name].shape), count),
         )
@@ -70,13 +76,11 @@ def work(item: Item, params: ExtractParams, worker: Worker) -> None:
     found = read_pick_set(params)
     rows = np.flatnonzero(found.picks.image == item.inputs["name"])
     given = None if found.particles is None else found.particles[rows]
-    ctf = item.inputs["ctf"]
-    if ctf is not None:
-        optics, defocus = Optics(**ctf["optics"]), Defocus(**ctf["defocus"])
-    elif given is not None:
+    optics, defocus = item.inputs["optics"], item.inputs["defocus"]
+    optics = None if optics is None else Optics(**optics)
+    defocus = None if defocus is None else Defocus(**defocus)
+    if given is not None and defocus is None:
         optics, defocus = given.optics_of(0), given.defocus
-    else:
-        optics, defocus = None, None
     extracted = extract_particles(
         open_single(item.inputs["path"], params.pixel_size_angstrom),
         found.picks[rows],
@@ -146,8 +150,11 @@ def _check_one_size(settings: Mapping[str, ExtractSettings], grids: Mapping[str,
         )
 
 
-def _as_json(ctf: MicrographCtf) -> dict[str, Any]:
-    return {"optics": asdict(ctf.optics), "defocus": asdict(ctf.defocus)}
+def _imaging(ctf: MicrographCtf | None, optics: Optics | None) -> dict[str, Any]:
+    """What is known of one micrograph, as JSON types."""
+    if ctf is not None:
+        return {"optics": asdict(ctf.optics), "defocus": asdict(ctf.defocus)}
+    return {"optics": None if optics is None else asdict(optics), "defocus": None}
 
 
 def _cost(settings: ExtractSettings, pixels: int, count: int) -> Cost:
@@ -173,6 +180,13 @@ def _doubts(params: ExtractParams, found: PickSet, items: Sequence[Item]) -> lis
         lines.append(f"{strangers:,} picks left out: they are in micrographs that were not given")
     if params.contrast == "bright" and params.invert:
         lines.append("the particles come out dark; programs expect them bright: give --no-invert")
+    if found.particles is None and any(item.inputs["optics"] is None for item in items):
+        usual = Optics()
+        lines.append(
+            "voltage, spherical aberration and amplitude contrast are not known: particles.star "
+            f"says {usual.voltage_kv:g} kV, {usual.cs_mm:g} mm and {usual.amplitude_contrast:g}; "
+            "give --ctf, or the micrographs as a STAR file"
+        )
     settings = ExtractSettings(**items[0].inputs["settings"])
     if settings.final_px % 2:
         lines.append(f"images of {settings.final_px} px: RELION takes even sizes only")
