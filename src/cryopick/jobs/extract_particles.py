@@ -26,11 +26,13 @@ from cryopick.jobs.micrograph_ctf import MicrographCtf
 from cryopick.model import Defocus, Grid, Optics, active
 from cryopick.run.job import Cost, Item, Job, Outcome, Worker
 
-# Measured on one core: seconds per micrograph, per pixel of it, and per pixel of a box.
+# Measured on one core: seconds per micrograph and per pixel of what each step works on.
 _SECONDS_PER_ITEM = 0.05
 _SECONDS_PER_PIXEL = 4e-9
-_SECONDS_PER_BOX_PIXEL = 6e-9
-_SECONDS_PER_SPECTRUM_PIXEL = 4e-8
+_SECONDS_PER_RESAMPLED_PIXEL = 5e-8
+_SECONDS_PER_BOX_PIXEL = 4e-9
+_SECONDS_PER_IMAGE_PIXEL = 2.5e-8
+_SECONDS_PER_SPECTRUM_PIXEL = 1.5e-8
 # Copies of a micrograph that are in memory at once.
 _BYTES_PER_PIXEL = 6
 _BYTES_PER_SPECTRUM_PIXEL = 40
@@ -159,15 +161,25 @@ def _imaging(ctf: MicrographCtf | None, optics: Optics | None) -> dict[str, Any]
 
 def _cost(settings: ExtractSettings, pixels: int, count: int) -> Cost:
     """What one micrograph takes."""
-    box = settings.box_px**2
-    spectra = 0
-    if settings.ctf != "none" or settings.centring == "subpixel":
-        spectra = settings.ctf_box**2
-    whole = pixels if settings.order == "xmipp" and settings.ctf != "none" else 0
+    xmipp = settings.order == "xmipp"
+    spectrum = 0
+    if settings.ctf != "none" and not xmipp:
+        spectrum = settings.ctf_box**2
+    elif settings.centring == "subpixel":
+        spectrum = settings.box_px**2
+    image = settings.final_px**2
     seconds = _SECONDS_PER_ITEM + pixels * _SECONDS_PER_PIXEL
-    seconds += count * (box * _SECONDS_PER_BOX_PIXEL + spectra * _SECONDS_PER_SPECTRUM_PIXEL)
-    memory = _BASE_BYTES + pixels * _BYTES_PER_PIXEL + whole * _BYTES_PER_SPECTRUM_PIXEL
-    memory += 4 * count * settings.final_px**2 + 32 * _BYTES_PER_SPECTRUM_PIXEL * max(box, spectra)
+    seconds += count * (
+        settings.box_px**2 * _SECONDS_PER_BOX_PIXEL
+        + image * _SECONDS_PER_IMAGE_PIXEL
+        + spectrum * _SECONDS_PER_SPECTRUM_PIXEL
+    )
+    if xmipp:
+        seconds += pixels * _SECONDS_PER_RESAMPLED_PIXEL
+    whole = pixels if xmipp and settings.ctf != "none" else 0
+    memory = _BASE_BYTES + pixels * (2 * _BYTES_PER_PIXEL if xmipp else _BYTES_PER_PIXEL)
+    memory += 4 * count * image
+    memory += _BYTES_PER_SPECTRUM_PIXEL * (whole + 32 * max(settings.box_px**2, spectrum))
     return Cost(memory_bytes=int(memory), seconds=seconds + whole * _SECONDS_PER_SPECTRUM_PIXEL)
 
 
