@@ -58,38 +58,42 @@ def test_a_reference_that_is_not_seen_counts_against_a_particle(table):
     both = screen(table, difference=difference, reference_correlation=alike)
     drop = alone.score - both.score
     assert drop[:20].min() > np.percentile(drop[20:GOOD], 95)
-    assert "reference" in both.groups
-    # A correlation that is better than usual is no fault.
-    better = alike.copy()
-    better[30:40] = 0.9
-    again = screen(table, difference=difference, reference_correlation=better)
-    odd = again.groups["reference"] - both.groups["reference"]
-    assert odd[30:40].max() < 0.5
+    assert set(both.groups) == {*GROUPS, "difference", "correlation"}
 
 
-def test_correlations_are_compared_within_a_class(table):
-    """A class that correlates less as a whole is no worse for it."""
-    rng = np.random.default_rng(2)
-    label = np.where(np.arange(GOOD + JUNK) % 2 == 0, "1", "2")
-    alike = np.where(label == "1", 0.8, 0.2) + rng.normal(0, 0.02, GOOD + JUNK)
+def test_a_correlation_better_than_usual_is_no_fault_and_no_licence(table):
+    rng = np.random.default_rng(1)
     difference = rng.normal(size=(GOOD + JUNK, 6)) ** 2 + 1
-    odd = {
-        name: screen(table, difference=difference, reference_correlation=alike, label=given).groups[
-            "reference"
-        ]
-        for name, given in (("apart", label), ("together", None))
-    }
-    low = label == "2"
-    gap = {name: np.median(v[low]) - np.median(v[~low]) for name, v in odd.items()}
-    assert abs(gap["apart"]) < 0.5
-    assert gap["together"] > gap["apart"] + 0.5
+    alike = rng.normal(0.5, 0.05, GOOD + JUNK)
+    better = alike.copy()
+    better[30:40] = 0.99
+    before, after = (
+        screen(table, difference=difference, reference_correlation=values)
+        for values in (alike, better)
+    )
+    gain = after.score[30:40] - before.score[30:40]
+    assert gain.min() > -0.2
+    assert after.groups["correlation"][30:40] == pytest.approx(-1.0)
+    assert after.groups["correlation"].min() == pytest.approx(-1.0)
+
+
+def test_a_class_that_is_all_junk_gives_no_shelter(table):
+    """Its members correlate alike, and badly: against all particles, not among themselves."""
+    rng = np.random.default_rng(2)
+    alike = rng.normal(0.5, 0.03, GOOD + JUNK)
+    alike[GOOD:] = rng.normal(0.05, 0.03, JUNK)
+    difference = rng.normal(size=(GOOD + JUNK, 6)) ** 2 + 1
+    odd = screen(table, difference=difference, reference_correlation=alike).groups["correlation"]
+    assert odd[GOOD:].min() > 5
+    assert np.median(odd[:GOOD]) < 0.5
 
 
 def test_particles_without_a_reference_are_judged_by_the_rest(table):
     difference = np.full((GOOD + JUNK, 6), np.nan)
     alike = np.full(GOOD + JUNK, np.nan)
     found = screen(table, difference=difference, reference_correlation=alike)
-    assert (found.groups["reference"] == 0).all()
+    assert (found.groups["difference"] == 0).all()
+    assert (found.groups["correlation"] == 0).all()
     np.testing.assert_allclose(found.score, screen(table).score)
 
 

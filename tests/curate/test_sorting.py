@@ -90,10 +90,10 @@ def test_raw_images_are_normalised_for_the_comparison_alone():
 def test_good_particles_rank_before_junk(refs):
     images, particles = toy_particles(150, junk=40, noise=1.0, ctf=refs is not None)
     found = features_of(images, particles, refs=refs)
-    ranking = rank(found, SETTINGS, label=particles.picks.label)
+    ranking = rank(found, SETTINGS)
     assert np.mean(ranking.score[:110, None] > ranking.score[None, 110:]) > 0.97
     assert ranking.groups.keys() >= {"intensity", "centring"}
-    assert ("reference" in ranking.groups) == (refs is not None)
+    assert ("correlation" in ranking.groups) == (refs is not None)
 
 
 def test_the_z_score_is_that_of_the_six_features():
@@ -112,7 +112,7 @@ def test_particles_without_a_class_are_manual():
     particles = replace(particles, picks=replace(particles.picks, label=label))
     found = features_of(images, particles, refs=references())
     assert np.flatnonzero(np.isnan(found.correlation)).tolist() == [2, 5]
-    ranking = rank(found, SETTINGS, label=label)
+    ranking = rank(found, SETTINGS)
     assert (ranking.z_score[[2, 5]] == MANUAL).all()
     assert np.isfinite(ranking.score).all()
     assert ranking.z_score[[0, 1]].min() >= 0

@@ -213,9 +213,7 @@ def particle_features(
     return found
 
 
-def rank(
-    features: ParticleFeatures, settings: SortSettings, *, label: NDArray[np.str_] | None = None
-) -> Ranking:
+def rank(features: ParticleFeatures, settings: SortSettings) -> Ranking:
     """Rank particles by features of the whole set.
 
     With references the z-score is RELION's; without them it is made alike from how odd a particle
@@ -234,7 +232,6 @@ def rank(
         features.descriptors[usable],
         difference=features.difference[usable] if compared else None,
         reference_correlation=features.correlation[usable] if compared else None,
-        label=None if label is None else label[usable],
     )
     score[usable] = found.score
     for name, values in found.groups.items():

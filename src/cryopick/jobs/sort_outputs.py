@@ -39,7 +39,7 @@ def collect_ranking(folder: Path, items: Sequence[Item], params: SortParams) -> 
         return Outcome(summary={"particles": 0}, sentence="no particles were sorted")
     mine = particles[rows]
     settings = params.settings()
-    ranking = rank(features, settings, label=mine.picks.label)
+    ranking = rank(features, settings)
     order = _order(ranking, params)
     sorted_ones = with_scores(mine, features, ranking)[order]
     write_particles(folder / "particles.star", sorted_ones)
