@@ -11,6 +11,7 @@ from cryopick.curate.classes.averages import (
     masked,
     resolved_shell,
     ring_correlation,
+    signal_to_noise,
 )
 from cryopick.curate.classes.band import make_band
 from cryopick.curate.classes.maximisation import Sums
@@ -80,6 +81,23 @@ def test_more_regularisation_factor_keeps_more():
     assert power[0] < power[1] < power[2]
 
 
+def test_signal_to_noise_of_classes_that_agree():
+    """All alike: twice the ratio of each half. Of unequal size: in proportion, for the shared part."""
+    frc = np.full((2, 3), 0.5)
+    np.testing.assert_allclose(signal_to_noise(frc, np.ones((2, 3))), 2)
+    size = np.array([[3.0], [1.0]]) * np.ones((2, 3))
+    np.testing.assert_allclose(signal_to_noise(frc, size)[:, 0], [0.5 * 2 + 0.5 * 2 * 1.2, 1.4])
+
+
+def test_a_small_class_is_helped_by_the_others():
+    frc = np.array([[0.8] * 3, [0.0] * 3])
+    found = signal_to_noise(frc, np.array([[9.0], [1.0]]) * np.ones((2, 3)))
+    assert (found[1] > 0.05).all()
+    assert (found[0] > 4 * found[1]).all()
+    empty = signal_to_noise(frc, np.array([[9.0], [0.0]]) * np.ones((2, 3)))
+    assert not empty[1].any()
+
+
 def test_division_by_the_ctf_and_where_it_is_zero():
     values = BAND.of_images(blob(0, 0)[None])
     ctf = np.cos(np.arange(BAND.radius_px + 1) * 0.5)
@@ -105,6 +123,7 @@ def test_an_empty_class_is_an_empty_average():
 def test_one_half_alone_is_trusted_with_nothing():
     found = averaged([blob(0, 0)[None], np.zeros((1, 24, 24), np.float32)])
     assert not found.coefficients.any()
+    assert not found.ssnr[:, 1:].any()
 
 
 def test_outside_the_mask_is_nothing():

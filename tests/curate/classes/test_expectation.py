@@ -186,6 +186,28 @@ def test_a_turned_and_moved_average_is_found():
     assert (found.class_index[best], found.angle[best], found.shift[best]) == (kind, angle, shift)
 
 
+def test_agreement_is_the_expected_cross_term_of_the_posteriors():
+    """By shell and summed over particles: what the residual of the noise is made with."""
+    from cryopick.curate.classes.maximisation import Maximisation
+
+    data = chunk()
+    search = step(cells=5)
+    found = search.posterior(data)
+    total = Maximisation(K, band=BAND, grid=GRID)
+    total.add(data, found, half=np.array([1, 2] * (N // 2)))
+    expected = np.zeros(BAND.radius_px + 1)
+    for i, k, a, s, w in zip(
+        found.particle, found.class_index, found.angle, found.shift, found.weight, strict=True
+    ):
+        moved = data.matched(slice(i, i + 1)).numpy()[0]
+        moved = moved * BAND.shift_phases(GRID.fine_shift_px[s : s + 1])[0]
+        turned = torch.view_as_complex(search._fine[k, a]).numpy()
+        expected += w * BAND.shell_sums((turned.conj() * moved).real)
+    np.testing.assert_allclose(
+        search.agreement(total.turned_sums.sum(0)), expected, rtol=1e-3, atol=1e-3
+    )
+
+
 def test_ctfs_with_zeros_everywhere_say_nothing():
     """Then only priors speak: the largest class, the smallest shift, and no likelihood at all."""
     data = chunk()

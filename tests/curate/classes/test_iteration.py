@@ -110,6 +110,19 @@ def test_noise_is_not_masked_away(run, states):
     )
 
 
+@pytest.mark.parametrize("noise", [0.15, 1.0])
+def test_noise_is_told_from_signal_in_every_shell(noise):
+    """Also where particles are far stronger than the noise, at low frequency."""
+    images = class_set(60, noise=noise, shapes=1)[0]
+    run = prepare(images, PIXEL, replace(SETTINGS, classes=1), None)
+    state = first_state(run, None)
+    for _ in range(5):
+        state = next_state(run, state)
+    found = state.noise_power[1 : state.band_px]
+    assert 0.5 < found.min()
+    assert found[1:].max() < (3 if noise == 1 else 12)
+
+
 def test_shapes(run, states):
     state = states[-1]
     shells = BOX // 2 + 1

@@ -26,6 +26,7 @@ def state_with(averages, n=40):
         state,
         average=run.band.to_images(values),
         half_average=run.band.to_images(np.concatenate([values, values])).reshape(2, 2, BOX, BOX),
+        reference=run.band.to_images(np.concatenate([values, values])).reshape(2, 2, BOX, BOX),
         numerator=np.stack([values, values]),
         denominator=np.ones_like(state.denominator),
         band_px=run.band.radius_px,
@@ -63,6 +64,7 @@ def test_sums_and_halves_move_with_the_average():
     for values in (
         run.band.to_images(found.numerator[0])[1],
         found.half_average[1, 1],
+        found.reference[0, 1],
     ):
         np.testing.assert_allclose(values, found.average[1], atol=1e-3)
 

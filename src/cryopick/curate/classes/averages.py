@@ -12,9 +12,13 @@ from cryopick.curate.classes.maximisation import Sums
 from cryopick.curate.classes.turning import to_band, working_box
 
 FRC_CUT = 0.143
+# Detail on which the halves, each compared with its own average, agree so well is shared by them.
+JOINED_FRC = 0.5
 # Where the CTFs leave nothing, sums are divided by no less than this share of their mean.
 _LEAST_DENOMINATOR = 1e-3
 _MOST_FRC = 0.999
+# How much the signal-to-noise ratio of all classes together counts for each.
+_SHARED = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,18 +31,27 @@ class Averages:
         ``(K, D)`` regularised, masked averages.
     halves
         ``(2, K, D)`` masked averages of the halves, not regularised.
+    references
+        ``(2, K, D)`` what particles of either half are compared with next: the whole average where
+        the halves have been found to agree, beyond that their own half.
     frc, ssnr
         ``(K, S)`` correlation of the halves, and what it says of the whole.
     """
 
     coefficients: NDArray[np.complex64]
     halves: NDArray[np.complex64]
+    references: NDArray[np.complex64]
     frc: NDArray[np.float64]
     ssnr: NDArray[np.float64]
 
 
 def class_averages(
-    sums: Sums, *, band: Band, mask: NDArray[np.float32], regularisation: float
+    sums: Sums,
+    *,
+    band: Band,
+    mask: NDArray[np.float32],
+    regularisation: float,
+    joined_px: int = 0,
 ) -> Averages:
     """Average each class.
 
@@ -52,6 +65,8 @@ def class_averages(
         ``(work, work)``, see `cryopick.curate.classes.turning.working_box`.
     regularisation
         RELION's T.
+    joined_px
+        Up to this shell references are always those of both halves, which keeps them in register.
     """
     halves = np.stack(
         [
@@ -60,35 +75,52 @@ def class_averages(
         ]
     )
     frc = ring_correlation(halves[0], halves[1], band)
-    ssnr = shared_ssnr(frc, sums.denominator.sum(0))
-    gain = regularisation * ssnr / (1 + regularisation * ssnr)
+    ssnr = signal_to_noise(frc, sums.denominator.sum(0))
     whole = divided(sums.numerator.sum(0), sums.denominator.sum(0), band)
-    whole *= gain[:, band.shell].astype(np.float32)
+    whole = filtered(whole, regularisation * ssnr, band)
+    whole = masked(whole, band=band, mask=mask)
+    agreed = np.maximum(resolved_shell(frc, JOINED_FRC), joined_px)
+    joined = band.shell <= agreed[:, None]
+    own = filtered(halves, regularisation * ssnr / 2, band)
     return Averages(
-        coefficients=masked(whole, band=band, mask=mask), halves=halves, frc=frc, ssnr=ssnr
+        coefficients=whole,
+        halves=halves,
+        references=np.where(joined, whole, own),
+        frc=frc,
+        ssnr=ssnr,
     )
 
 
-def shared_ssnr(
+def filtered(
+    averages: NDArray[np.complex64], ratio: NDArray[np.float64], band: Band
+) -> NDArray[np.complex64]:
+    """Wiener filter of averages ``(..., K, D)`` by signal-to-noise ratios ``(K, S)``."""
+    gain = (ratio / (1 + ratio)).astype(np.float32)
+    return averages * gain[:, band.shell]
+
+
+def signal_to_noise(
     frc: NDArray[np.float64], denominator: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Signal-to-noise ratio of each average ``(K, S)``, from what all classes say together.
+    """Signal-to-noise ratio ``(K, S)`` of averages whose halves correlate by ``frc``.
 
-    Particles of all classes are alike in signal and noise, so that the ratio of an average grows with
-    its particles. The correlation of one class with few particles is too uncertain to filter it by;
-    a class that is filtered too much loses the particles it has.
+    Half of it is what the class itself says, half what all classes say together, in proportion to
+    the particles of each: the correlation of a class of few particles is uncertain, and a class
+    that is filtered too much loses the particles it has.
+
+    Parameters
+    ----------
+    frc
+        ``(K, S)``.
+    denominator
+        ``(K, S)`` sums of squared CTFs.
     """
-    import os
     total = denominator.sum(0)
-    shared = np.divide((denominator * frc).sum(0), total, out=np.zeros_like(total), where=total > 0)
-    typical = np.divide(
-        (denominator**2).sum(0), total, out=np.ones_like(total), where=total > 0
-    )
-    trusted = np.clip(shared, 0, _MOST_FRC)
-    pool= 2 * trusted / (1 - trusted) * denominator / typical
-    own=np.clip(frc,0,_MOST_FRC); own=2*own/(1-own)
-    m=float(os.environ.get('POOL','1'))
-    return m*pool+(1-m)*own
+    some = np.maximum(total, 1e-30)
+    everyone = np.broadcast_to((denominator * frc).sum(0) / some, frc.shape)
+    typical = np.maximum((denominator**2).sum(0) / some, 1e-30)
+    own, shared = (2 * f / (1 - f) for f in np.clip([frc, everyone], 0, _MOST_FRC))
+    return (1 - _SHARED) * own + _SHARED * shared * denominator / typical
 
 
 def divided(
@@ -129,9 +161,9 @@ def ring_correlation(
     return frc
 
 
-def resolved_shell(frc: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Last shell before the correlation ``(K, S)`` first falls below 0.143; 0: none, ``(K,)``."""
-    low = frc < FRC_CUT
+def resolved_shell(frc: NDArray[np.float64], cut: float = FRC_CUT) -> NDArray[np.int64]:
+    """Last shell before the correlation ``(K, S)`` first falls below a cut; 0: none, ``(K,)``."""
+    low = frc < cut
     first = np.where(low.any(1), low.argmax(1), frc.shape[1])
     return np.maximum(first - 1, 0)
 

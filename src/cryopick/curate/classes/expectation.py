@@ -179,6 +179,15 @@ class Expectation:
         parts = in_threads(lambda rows: self._tile(chunk, rows), tiles, cores=self.cores)
         return _joined(parts, [rows.start for rows in tiles])
 
+    def agreement(self, sums: torch.Tensor) -> NDArray[np.float64]:
+        """Product of the averages with sums ``(K, fine angles, D, 2)``, by shell: ``(S,)``."""
+        import torch
+
+        total = torch.zeros(len(self.band), dtype=torch.float64, device=self.device)
+        for own, fine in zip(sums, self._fine, strict=True):
+            total += (own * fine).sum((0, 2)).double()
+        return self.band.shell_sums(total.cpu().numpy())
+
     def coarse_scores(self, chunk: Chunk, rows: slice) -> torch.Tensor:
         """Log posteriors, not normalised, of every coarse cell: ``(m, T, K * P)`` float32."""
         import torch

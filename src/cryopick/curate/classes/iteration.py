@@ -25,11 +25,13 @@ from cryopick.curate.classes.upkeep import recentred, revived
 # Particles held in Fourier space at once.
 CHUNK = 2048
 LEAST_OFFSET_SIGMA_PX = 0.75
-# Shells beyond the resolution of the best classes that the next iteration may use.
+# Shells used next, beyond those in which the halves of all classes together agree.
 SHELLS_BEYOND = 4
 # Share of the iterations in which likelihoods are flattened, averages centred, classes revived.
 _SETTLING = 0.5
 _MOVING = 0.75
+# Of the power of the images in a shell, so that no shell decides alone.
+_LEAST_NOISE = 0.02
 
 
 def next_state(run: Run, state: ClassState) -> ClassState:
@@ -37,12 +39,21 @@ def next_state(run: Run, state: ClassState) -> ClassState:
     band = run.band.up_to(state.band_px)
     grid = run.grid(state.iteration + 1)
     mask = run.average_mask(band)
-    held = masked(run.band.of_images(state.average)[:, : len(band)], band=band, mask=mask)
-    looked, sums = _pass(run, state, band=band, grid=grid, averages=held)
-    noise = _noise(run, state, sums, band=band, averages=held)
-    looked = replace(looked, noise_power=noise)
+    held = np.stack(
+        [
+            masked(run.band.of_images(one)[:, : len(band)], band=band, mask=mask)
+            for one in state.reference
+        ]
+    )
+    looked, sums = _pass(run, state, band=band, grid=grid, references=held)
     sums = _blended(run, state, sums, band)
-    new = class_averages(sums, band=band, mask=mask, regularisation=run.settings.regularisation)
+    new = class_averages(
+        sums,
+        band=band,
+        mask=mask,
+        regularisation=run.settings.regularisation,
+        joined_px=run.first_shell,
+    )
     done = with_averages(run, looked, sums, new, band=band)
     if done.iteration <= _MOVING * run.settings.iterations:
         if run.settings.split:
@@ -74,44 +85,51 @@ def _pass(
     *,
     band: Band,
     grid: PoseGrid,
-    averages: NDArray[np.complex64],
+    references: NDArray[np.complex64],
 ) -> tuple[ClassState, Sums]:
-    """Look at particles and add them up."""
+    """Look at particles and add them up; those of either half are compared with its own averages."""
     import torch
 
     particles = _batch(run, state.iteration + 1)
     mask = run.average_mask(band)
-    expectation = Expectation(
-        band.to_images(averages, box_px=len(mask)),
-        band=band,
-        grid=grid,
-        prior=Prior(
-            class_weight=state.class_weight,
-            offset_sigma_px=state.offset_sigma_px,
-            noise_power=state.noise_power,
-            temperature=temperature(run, state.iteration + 1),
-        ),
-        dtype=torch.bfloat16 if state.precision == "bfloat16" else torch.float32,
-        device=run.device,
-        cores=run.cores,
+    prior = Prior(
+        class_weight=state.class_weight,
+        offset_sigma_px=state.offset_sigma_px,
+        noise_power=state.noise_power,
+        temperature=temperature(run, state.iteration + 1),
     )
     total = Maximisation(
         len(state.average), band=band, grid=grid, device=run.device, cores=run.cores
     )
     table = _Table.of(state)
-    for first in range(0, len(particles), CHUNK):
-        rows = particles[first : first + CHUNK]
-        chunk = chunk_of(run, band, rows, state.shift_px[rows])
-        posterior = expectation.posterior(chunk)
-        total.add(chunk, posterior, half=state.half[rows])
-        table.put(rows, posterior, centre_px=chunk.centre_px.cpu().numpy(), grid=grid)
+    agree = np.zeros(band.radius_px + 1)
+    for half, reference in enumerate(references):
+        expectation = Expectation(
+            band.to_images(reference, box_px=len(mask)),
+            band=band,
+            grid=grid,
+            prior=prior,
+            dtype=torch.bfloat16 if state.precision == "bfloat16" else torch.float32,
+            device=run.device,
+            cores=run.cores,
+        )
+        own = particles[state.half[particles] == half + 1]
+        for first in range(0, len(own), CHUNK):
+            rows = own[first : first + CHUNK]
+            chunk = chunk_of(run, band, rows, state.shift_px[rows])
+            posterior = expectation.posterior(chunk)
+            total.add(chunk, posterior, half=state.half[rows])
+            table.put(rows, posterior, centre_px=chunk.centre_px.cpu().numpy(), grid=grid)
+        agree += expectation.agreement(total.turned_sums[half])
     changed = float((table.class_index[particles] != state.class_index[particles]).mean())
     sums = total.sums()
+    noise = _noise(run, state, sums, band=band, references=references, agree=agree)
     spread = np.sqrt(sums.offset_square_px / (2 * max(sums.particles, 1)))
     looked = replace(
         state,
         iteration=state.iteration + 1,
         changed=changed,
+        noise_power=noise,
         offset_sigma_px=float(max(LEAST_OFFSET_SIGMA_PX, spread)),
         class_index=table.class_index,
         psi_deg=table.psi_deg,
@@ -173,20 +191,19 @@ def _noise(
     sums: Sums,
     *,
     band: Band,
-    averages: NDArray[np.complex64],
+    references: NDArray[np.complex64],
+    agree: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Power of the noise from what the averages do not explain; as it was beyond the band."""
-    per_class = sums.denominator.sum(0)
     if run.settings.ctf == "premultiplied":
         left = sums.power
-        count = per_class.sum(0) * band.per_shell
+        count = sums.denominator.sum((0, 1)) * band.per_shell
     else:
-        cross = band.shell_sums((averages.conj() * sums.numerator.sum(0)).real).sum(0)
-        own = (band.shell_sums(np.abs(averages) ** 2) * per_class).sum(0)
-        left = sums.power - 2 * cross + own
+        own = (band.shell_sums(np.abs(references) ** 2) * sums.denominator).sum((0, 1))
+        left = sums.power - 2 * agree + own
         count = sums.particles * band.per_shell
     noise = state.noise_power.copy()
-    power = np.maximum(left[1:], 1e-3 * sums.power[1:]) / np.maximum(count[1:], 1e-9)
+    power = np.maximum(left[1:], _LEAST_NOISE * sums.power[1:]) / np.maximum(count[1:], 1e-9)
     noise[1 : band.radius_px + 1] = np.maximum(power / run.masked_share, 1e-9)
     noise[0] = noise[1]
     return noise
@@ -231,13 +248,19 @@ def with_averages(
         box * pixel, shell, out=np.full(k, np.inf), where=(shell > 0) & (new.frc[:, 1] > FRC_CUT)
     )
     weight = sums.class_weight + 1e-3 * sums.class_weight.sum() / k
-    heavy = sums.class_weight > 0.2 * sums.class_weight.mean()
-    reached = int(np.quantile(shell[heavy], 0.9)) if heavy.any() else 0
+    # One class alone may agree by chance.
+    squares = sums.denominator.sum(0)
+    together = (squares * new.frc).sum(0) / np.maximum(squares.sum(0), 1e-30)
+    together[0] = 1.0
+    reached = int(resolved_shell(together[None])[0])
     least = state.band_px if state.iteration <= 1 else min(state.band_px, band.radius_px)
     next_band = max(reached + SHELLS_BEYOND, min(least, band.radius_px))
     return replace(
         state,
         average=band.to_images(new.coefficients, box_px=box),
+        reference=band.to_images(new.references.reshape(2 * k, -1), box_px=box).reshape(
+            2, k, box, box
+        ),
         half_average=band.to_images(new.halves.reshape(2 * k, -1), box_px=box).reshape(
             2, k, box, box
         ),

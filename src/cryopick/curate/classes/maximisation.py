@@ -130,6 +130,11 @@ class Maximisation:
         moved = torch.view_as_real(moved * weight[:, None])
         self._sums[place].index_add_(0, column(posterior.angle), moved)
 
+    @property
+    def turned_sums(self) -> torch.Tensor:
+        """``(2, K, fine angles, D, 2)`` sums of the halves before they are turned back."""
+        return self._sums.view(2, len(self._weight), *self._sums.shape[1:])
+
     def sums(self) -> Sums:
         """All that was added, turned back to the orientation of the class averages."""
         classes = len(self._weight)

@@ -23,6 +23,8 @@ from cryopick.ops.threads import in_threads
 _TRANSFORMED_AT_ONCE = 128
 _EDGE_ANGSTROM = 15.0
 _DEFAULT_RANGE_PX = 5.0
+# Finest detail of the first iteration, in the diameter of the mask.
+_FIRST_DETAIL = 5.0
 
 
 class ImageRows(Protocol):
@@ -95,6 +97,12 @@ class Run:
         """Shell of a resolution, within the band."""
         shell = self.band.box_px * self.pixel_size_angstrom / resolution_angstrom
         return max(1, min(self.band.radius_px, math.floor(shell + 1e-6)))
+
+    @property
+    def first_shell(self) -> int:
+        """Last shell that the first iteration uses."""
+        diameter = 2 * self.mask_radius_px * self.pixel_size_angstrom
+        return self.shell_of(self.settings.start_resolution_angstrom or diameter / _FIRST_DETAIL)
 
     def grid(self, iteration: int) -> PoseGrid:
         """Angles and shifts of an iteration."""

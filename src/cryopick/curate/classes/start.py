@@ -16,7 +16,6 @@ from cryopick.errors import InputError
 _MOST_FIRST = 4000
 _FIRST_PER_CLASS = 200
 _FIRST_OFFSET_SIGMA_PX = 2.5
-_FIRST_DETAIL = 5.0
 
 
 def first_state(run: Run, half: NDArray[np.int64] | None) -> ClassState:
@@ -55,22 +54,22 @@ def first_state(run: Run, half: NDArray[np.int64] | None) -> ClassState:
     power[1 : len(count)] = sums.power[1:] / np.maximum(count[1:], 1e-9) / run.masked_share
     power[0] = power[1]
     power[len(count) :] = power[len(count) - 1]
-    diameter = 2 * run.mask_radius_px * run.pixel_size_angstrom
-    detail = settings.start_resolution_angstrom or diameter / _FIRST_DETAIL
-    band = run.band.up_to(run.shell_of(detail))
+    band = run.band.up_to(run.first_shell)
     whole = divided(
         sums.numerator.sum(0)[:, : len(band)],
         sums.denominator.sum(0)[:, : band.radius_px + 1],
         band,
     )
     coefficients = masked(whole, band=band, mask=run.average_mask(band))
+    average = band.to_images(coefficients, box_px=box)
     shells = box // 2 + 1
     empty = np.zeros((k, shells))
     return ClassState(
         iteration=0,
         pixel_size_angstrom=run.pixel_size_angstrom,
-        average=band.to_images(coefficients, box_px=box),
+        average=average,
         half_average=np.zeros((2, k, box, box), np.float32),
+        reference=np.stack([average, average]),
         class_weight=np.full(k, 1 / k),
         noise_power=np.maximum(power, 1e-9),
         signal_power=empty,

@@ -29,6 +29,8 @@ class ClassState:
         ``(K, b, b)`` float32 regularised class averages, 0 outside the mask.
     half_average
         ``(2, K, b, b)`` float32, the same from the particles of either half, not regularised.
+    reference
+        ``(2, K, b, b)`` float32 what particles of either half are compared with next.
     class_weight
         ``(K,)`` share of the particles; sums to 1.
     noise_power
@@ -74,6 +76,7 @@ class ClassState:
     pixel_size_angstrom: float
     average: NDArray[np.float32]
     half_average: NDArray[np.float32]
+    reference: NDArray[np.float32]
     class_weight: NDArray[np.float64]
     noise_power: NDArray[np.float64]
     signal_power: NDArray[np.float64]

@@ -19,9 +19,6 @@ from cryopick.ops.threads import in_threads
 if TYPE_CHECKING:
     import torch
 
-# Pixels beyond this share of the radius of the field show its background.
-_RIM = 0.9
-
 
 class Turner:
     """Turns images on a grid of angles, and turns coefficients back.
@@ -59,10 +56,7 @@ class Turner:
         line = np.arange(self.work_px) - self.work_px // 2
         y, x = np.meshgrid(line, line, indexing="ij")
         # The corners leave the field when turned.
-        distance = np.hypot(x, y).ravel()
-        self._inside = np.flatnonzero(distance <= self.work_px / 2)
-        rim = distance[self._inside] > _RIM * self.work_px / 2
-        self._rim = torch.from_numpy(np.flatnonzero(rim)).to(device)
+        self._inside = np.flatnonzero((np.hypot(x, y) <= self.work_px / 2).ravel())
 
     def bank(self, images: NDArray[np.float32], put: Callable[[int, torch.Tensor], None]) -> None:
         """Turn images ``(K, work, work)`` by every angle.
@@ -101,19 +95,16 @@ class Turner:
                 total = total[:, self._back]
                 total[..., 1] *= self._back_sign
                 total += sums[:, place + below * quarter]
-            waves = self._waves(float(self._first[place]), self._inside)
+            # All pixels: a constant over them, which is lost with zero frequency, stays one.
+            waves = self._waves(float(self._first[place]), np.arange(self.work_px**2))
             return total.reshape(len(sums), -1) @ waves.T
 
-        part = torch.zeros((len(sums), len(self._inside)), device=self.device)
+        images = torch.zeros((len(sums), self.work_px**2), device=self.device)
         # A few at a time, added in their order: the same for any number of cores.
         for first in range(0, quarter, 4):
             for image in in_threads(one, range(first, min(quarter, first + 4)), cores=self.cores):
-                part += image
-        part *= 2 / self.band.box_px
-        # Without zero frequency the level of the background is lost: it is that of the rim.
-        part -= part[:, self._rim].mean(1, keepdim=True)
-        images = torch.zeros((len(sums), self.work_px**2), device=self.device)
-        images[:, torch.from_numpy(self._inside).to(self.device)] = part
+                images += image
+        images *= 2 / self.band.box_px
         square = images.view(-1, self.work_px, self.work_px).cpu().numpy()
         return to_band(self.band, square)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cryopick.curate.classes.averages import centre_offset_px
 from cryopick.curate.classes.prepare import Run
@@ -30,8 +31,12 @@ def recentred(run: Run, state: ClassState) -> ClassState:
     if not off.any():
         return state
     phases = run.band.shift_phases(-off)
+
+    def moved(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        flat = run.band.of_images(images.reshape(-1, box, box)).reshape(-1, k, len(run.band))
+        return run.band.to_images((flat * phases).reshape(-1, len(run.band))).reshape(images.shape)
+
     k, box = len(off), run.band.box_px
-    halves = run.band.of_images(state.half_average.reshape(-1, box, box)).reshape(2, k, -1)
     angle = -np.deg2rad(state.psi_deg)
     which = np.maximum(state.class_index, 0)
     x, y = off[which].T * (state.class_index >= 0)
@@ -40,10 +45,9 @@ def recentred(run: Run, state: ClassState) -> ClassState:
     )
     return replace(
         state,
-        average=run.band.to_images(run.band.of_images(state.average) * phases),
-        half_average=run.band.to_images((halves * phases).reshape(2 * k, -1)).reshape(
-            2, k, box, box
-        ),
+        average=moved(state.average),
+        half_average=moved(state.half_average),
+        reference=moved(state.reference),
         numerator=(state.numerator * phases).astype(np.complex64),
         shift_px=state.shift_px - turned,
     )
@@ -53,7 +57,7 @@ def revived(state: ClassState, *, seed: int) -> ClassState:
     """Give each empty class the place of one half of the largest class, which keeps the other."""
     k = len(state.average)
     weight = state.class_weight.copy()
-    average = state.average.copy()
+    average, reference = state.average.copy(), state.reference.copy()
     numerator, denominator = state.numerator.copy(), state.denominator.copy()
     rng = np.random.default_rng([seed, 3, state.iteration])
     for dead in np.flatnonzero(weight < DEAD / k):
@@ -67,17 +71,19 @@ def revived(state: ClassState, *, seed: int) -> ClassState:
         other = average[large].copy()
         average[dead] = state.half_average[first, large] * gain
         average[large] = 2 * other - average[dead]
+        reference[:, dead], reference[:, large] = average[dead], average[large]
         numerator[:, dead] = numerator[:, large] = numerator[:, large] / 2
         denominator[:, dead] = denominator[:, large] = denominator[:, large] / 2
         weight[dead] = weight[large] = (weight[dead] + weight[large]) / 2
     return replace(
         state,
         average=average,
+        reference=reference,
         class_weight=weight / weight.sum(),
         numerator=numerator,
         denominator=denominator,
     )
 
 
-def _amplitude(image: np.ndarray) -> float:
+def _amplitude(image: NDArray[np.float32]) -> float:
     return float(np.sqrt((image.astype(np.float64) ** 2).sum()))

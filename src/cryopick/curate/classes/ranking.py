@@ -1,0 +1,111 @@
+"""Rank class averages, and propose which to keep.
+
+A logistic score of `FEATURES`, its weights fitted on simulated sets of particles and rubbish by
+``benchmarks/fit_class_ranking.py``. It proposes; who looks at the classes decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick.curate.classes.features import FEATURES, class_features
+from cryopick.curate.classes.state import ClassState
+from cryopick.errors import InputError
+
+KEEP_ABOVE = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """A logistic model of `FEATURES`.
+
+    Attributes
+    ----------
+    centre, scale
+        What is taken off each feature, and what it is then divided by.
+    weight
+        Of the features so scaled.
+    bias
+        Log odds of a class whose features are those of the centre.
+    """
+
+    centre: tuple[float, ...]
+    scale: tuple[float, ...]
+    weight: tuple[float, ...]
+    bias: float
+
+
+WEIGHTS = Weights(
+    centre=(0.0,) * len(FEATURES),
+    scale=(1.0,) * len(FEATURES),
+    weight=(0.0,) * len(FEATURES),
+    bias=0.0,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ClassRanking:
+    """Scores of classes.
+
+    Attributes
+    ----------
+    score
+        ``(K,)`` from 0 to 1, higher is better.
+    keep
+        ``(K,)`` proposal.
+    order
+        ``(K,)`` places of the classes, the best first.
+    features
+        ``(K, 9)`` in the order of `FEATURES`.
+    """
+
+    score: NDArray[np.float64]
+    keep: NDArray[np.bool_]
+    order: NDArray[np.int64]
+    features: NDArray[np.float64]
+
+
+def rank_classes(
+    state: ClassState,
+    *,
+    mask_diameter_angstrom: float | None = None,
+    keep_above: float = KEEP_ABOVE,
+    weights: Weights = WEIGHTS,
+) -> ClassRanking:
+    """Score each class.
+
+    Parameters
+    ----------
+    state
+        After some iterations.
+    mask_diameter_angstrom
+        Of the classification.
+    keep_above
+        Lowest score of a class that is proposed to be kept.
+    weights
+        Of the features.
+    """
+    if not 0 <= keep_above <= 1:
+        raise InputError(f"class ranking: expected keep_above from 0 to 1, got {keep_above}")
+    features = class_features(state, mask_diameter_angstrom=mask_diameter_angstrom)
+    score = np.where(state.class_size > 0, scores(features, weights), 0.0)
+    # Of equal scores the larger class is the better one.
+    order = np.lexsort((-state.class_size, -score))
+    keep = (score >= keep_above) & (state.class_size > 0)
+    return ClassRanking(score=score, keep=keep, order=order.astype(np.int64), features=features)
+
+
+def scores(features: NDArray[np.float64], weights: Weights) -> NDArray[np.float64]:
+    """Logistic scores ``(K,)`` of features ``(K, 9)``.
+
+    Examples
+    --------
+    >>> flat = Weights(centre=(1.0, 0.0), scale=(2.0, 1.0), weight=(1.0, 0.0), bias=0.0)
+    >>> scores(np.array([[1.0, 5.0], [3.0, 5.0]]), flat).round(3).tolist()
+    [0.5, 0.731]
+    """
+    scaled = (features - np.array(weights.centre)) / np.array(weights.scale)
+    return 1 / (1 + np.exp(-np.clip(scaled @ np.array(weights.weight) + weights.bias, -30, 30)))
