@@ -25,6 +25,7 @@ def both(shape, **changes):
             "engine": "exact",
             "shrink": 1.0,
             "ctf": "none",
+            "expected_ratio": "drawn",
             **changes,
         }
     )

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import torch
 
 # Below this variance a background counts as flat, and nothing is divided by it.
-_FLAT_VARIANCE = 1e-10
+# RELION says 1e-10 in double precision; here the difference of two means in single precision is
+# uncertain by some 1e-6 times the square of the mean.
+_FLAT_VARIANCE = 1e-4
 
 
 def disc(box_px: int, radius_px: float) -> NDArray[np.bool_]:

@@ -26,7 +26,8 @@ class Moments:
         ``(K,)``: of its values and of their squares.
     expected
         ``(K,)``: RELION's expected ratio, ``exp(mean(A² + 2 A g) / 2)`` with one normal number
-        ``g`` per pixel: what a place would score that shows the reference in unit noise.
+        ``g`` per pixel: what ``exp(m)`` would be where the micrograph shows the reference in unit
+        noise. Its mean over all draws is ``exp(mean(A²) (1 + 1 / n) / 2)`` for ``n`` pixels.
     """
 
     mean: NDArray[np.float64]
@@ -64,14 +65,19 @@ def reference_moments(
         device=device,
     )
     inside = references.inside
-    noise = np.random.default_rng(settings.seed).standard_normal(int(inside.sum()))
+    count = int(inside.sum())
+    noise = np.random.default_rng(settings.seed).standard_normal(count)
     found: list[tuple[float, float, float]] = []
     for image in references.images:
         spectrum = torch.fft.rfft2(torch.from_numpy(image).to(device), s=size)
         seen = torch.fft.irfft2(spectrum * factor, s=size)[:n, :n].cpu().numpy()
         values = seen[inside].astype(np.float64)
-        power = np.mean(values**2 + 2 * values * noise)
-        found.append((float(values.mean()), float(np.mean(values**2)), float(power)))
+        square = float(np.mean(values**2))
+        if settings.expected_ratio == "drawn":
+            power = square + float(np.mean(2 * values * noise))
+        else:
+            power = square * (1 + 1 / count)
+        found.append((float(values.mean()), square, power))
     mean, square, power = np.array(found).T
     return Moments(
         mean=mean, square=square, expected=np.exp(np.maximum(power, 2 * _LEAST_EXCESS) / 2)

@@ -24,7 +24,8 @@ class PeakRules:
     Attributes
     ----------
     threshold
-        Lowest merit taken.
+        Lowest merit taken; may be below 0, which is where particle and no particle are equally
+        likely.
     min_distance_angstrom
         Between picks; None: three quarters of the particle's diameter for ``keep-better``, half
         the box of the references for ``relion``.
@@ -39,7 +40,8 @@ class PeakRules:
         distance. ``relion``: groups of peaks per reference, and of two picks that are still too
         close both are deleted.
     border_angstrom
-        Candidates nearer to an edge are deleted; None: half the box of the references.
+        Candidates nearer to an edge are deleted; None: half the particle's diameter for
+        ``keep-better``, half the box of the references for ``relion``.
     max_picks
         Keep only the best so many.
     """
@@ -74,7 +76,12 @@ class PeakRules:
 
     def margin_angstrom(self, maps: MeritMaps) -> float:
         """Least distance from an edge."""
-        return maps.box_angstrom / 2 if self.border_angstrom is None else self.border_angstrom
+        if self.border_angstrom is not None:
+            return self.border_angstrom
+        whole = (
+            maps.box_angstrom if self.suppression == "relion" else maps.particle_diameter_angstrom
+        )
+        return whole / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

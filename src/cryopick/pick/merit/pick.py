@@ -7,7 +7,9 @@ the reference and of its square::
     m = (c - µ a1) / σ - a2 / 2        merit = (exp(m) - 1) / (P - 1)
 
 ``P`` is the expected ratio (see `Moments`), so that a particle as strong as its reference scores
-about 1, and empty ice about 0. At every place the best angle of every reference counts.
+about 1. Without any signal ``m`` is ``-a2 / 2``, a merit of about -1; 0 lies halfway, where particle
+and no particle are equally likely. At every place the best angle of every reference counts, which
+lifts empty ice to some -0.5.
 
 References
 ----------

@@ -10,6 +10,7 @@ from cryopick.errors import InputError
 Contrast = Literal["bright", "dark"]
 CtfUse = Literal["none", "full", "after first peak"]
 MeritEngine = Literal["auto", "exact", "bank"]
+ExpectedRatio = Literal["averaged", "drawn"]
 
 
 # Without slots: its defaults are also those of the command's parameters.
@@ -42,8 +43,12 @@ class MeritSettings:
         of which all turned references are mixtures. ``auto``: the faster of the two.
     bank_energy
         Fraction of the turned references' energy that the components of the bank hold.
+    expected_ratio
+        What merits are measured against. ``drawn``: RELION's, with one random number per pixel of
+        the circle, which moves the merits of one reference against those of another by some ten
+        percent (more where references are small or faint). ``averaged``: its mean over such draws.
     seed
-        Of the noise beyond the edges and in the expected ratio.
+        Of the noise beyond the edges and in the drawn ratio.
 
     Examples
     --------
@@ -63,6 +68,7 @@ class MeritSettings:
     mask_shrink_px: int = 2
     engine: MeritEngine = "auto"
     bank_energy: float = 0.995
+    expected_ratio: ExpectedRatio = "averaged"
     seed: int = 0
 
     def __post_init__(self) -> None:
