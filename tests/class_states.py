@@ -17,6 +17,7 @@ def small_state(iteration=3, *, class_index=(0, 0, 1, 2, 2, 2, -1), classes=3, b
         "pixel_size_angstrom": 4.0,
         "average": average,
         "half_average": np.stack([average, average]),
+        "reference": np.stack([average, average]),
         "class_weight": np.full(classes, 1 / classes),
         "noise_power": np.linspace(2, 1, rings),
         "signal_power": np.tile(np.geomspace(1, 1e-3, rings), (classes, 1)),

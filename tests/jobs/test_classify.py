@@ -12,6 +12,7 @@ from cryopick.io.particles import read_particles, write_particles
 from cryopick.jobs.classify import ITEM, JOB, plan, work
 from cryopick.jobs.classify_params import ClassifyParams
 from cryopick.jobs.classify_state import HISTORY, STATE, load_state, read_history
+from cryopick.jobs.pick_references import load_references
 from cryopick.run import run_job
 from cryopick.run.job import Worker
 from particle_sets import BOX, PIXEL, particle_set
@@ -37,7 +38,8 @@ def params(path, **changes):
 @pytest.fixture(scope="module")
 def done(stack, tmp_path_factory):
     out = tmp_path_factory.mktemp("job") / "out"
-    outcome = run_job(JOB, params(stack[0]), out, workers=1)
+    # Whatever three iterations are worth: no class that holds particles is rejected.
+    outcome = run_job(JOB, params(stack[0], min_class_score=0.0), out, workers=1)
     return out, outcome, json.loads((out / "summary.json").read_text("utf-8"))
 
 
@@ -147,6 +149,18 @@ def test_the_report_shows_the_classes_by_rank(done):
     # RELION-like names of the last iteration; pictures of each lie in the item.
     assert (out / "items" / ITEM / "classes_it003.png").is_file()
     assert not (out / "checkpoints").exists()
+
+
+def test_pick_template_takes_the_classes_that_are_to_be_kept(done):
+    out, _, summary = done
+    found = load_references(str(out / "class_averages.star"), None, angstrom_per_px=1.0)
+    assert found.references.pixel_size_angstrom == pytest.approx(PIXEL)
+    assert [int(name) for name in found.names] == summary["classes_to_keep"]
+    averages = np.asarray(open_image(out / "class_averages.mrcs").data[...])
+    kept = np.array(summary["classes_to_keep"]) - 1
+    np.testing.assert_array_equal(found.references.images, averages[kept])
+    model = load_references(str(out / "run_it003_model.star"), None, angstrom_per_px=1.0)
+    assert model.references.pixel_size_angstrom == pytest.approx(PIXEL)
 
 
 def test_the_next_command_is_a_command(done):

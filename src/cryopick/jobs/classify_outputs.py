@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cryopick.curate.classes.features import FEATURES
+from cryopick.curate.classes.ranking import ClassRanking, rank_classes
 from cryopick.curate.classes.state import ClassState
 from cryopick.geometry.euler import quaternion_from_psi_deg
 from cryopick.io.images import write_mrc
@@ -41,9 +43,13 @@ def collect_classes(folder: Path, item: Item, params: ClassifyParams) -> Outcome
     state = load_state(place / STATE)
     if state is None:
         return Outcome(summary={"classes": 0, "particles": 0}, sentence="no classes were made")
-    score = class_scores(state)
-    keep = score >= params.min_class_score
-    entries = class_entries(state, score, keep, named_from_here(folder / AVERAGES))
+    ranking = rank_classes(
+        state,
+        mask_diameter_angstrom=item.inputs["mask_diameter_angstrom"],
+        keep_above=params.min_class_score,
+    )
+    keep = ranking.keep
+    entries = class_entries(state, ranking, named_from_here(folder / AVERAGES))
     particles = classified(read_particles(params.particles), state)
     model, data = (
         f"run_it{state.iteration:03d}_model.star",
@@ -57,7 +63,7 @@ def collect_classes(folder: Path, item: Item, params: ClassifyParams) -> Outcome
     taken = int(state.class_size[keep].sum())
     kept = int(keep.sum())
     return Outcome(
-        summary=_summary(state, score, keep, item),
+        summary=_summary(state, ranking, item),
         sentence=f"{counted(len(particles), SetKind.PARTICLES)} in {len(keep)} classes; "
         f"{kept} of them, with {taken:,} particles, look good",
         files={
@@ -67,7 +73,7 @@ def collect_classes(folder: Path, item: Item, params: ClassifyParams) -> Outcome
             "data": data,
             "particles": "particles.star",
         },
-        plots=_plots(state, score, keep, read_history(place / HISTORY)),
+        plots=_plots(state, ranking, read_history(place / HISTORY)),
         warnings=_warnings(state, keep),
         next_command=_next_command(folder, params),
     )
@@ -97,9 +103,7 @@ def classified(particles: Particles, state: ClassState) -> Particles:
     )
 
 
-def class_entries(
-    state: ClassState, score: NDArray[np.float64], keep: NDArray[np.bool_], stack: str
-) -> tuple[ClassEntry, ...]:
+def class_entries(state: ClassState, ranking: ClassRanking, stack: str) -> tuple[ClassEntry, ...]:
     """One entry per class, in the order of their numbers."""
     resolution = state.resolution_angstrom
     share = state.class_size / max(int(state.class_size.sum()), 1)
@@ -109,8 +113,8 @@ def class_entries(
             image=f"{k + 1:06d}@{stack}",
             fraction=float(share[k]),
             resolution_angstrom=float(resolution[k]) if np.isfinite(resolution[k]) else None,
-            score=float(score[k]),
-            keep=bool(keep[k]),
+            score=float(ranking.score[k]),
+            keep=bool(ranking.keep[k]),
         )
         for k in range(len(share))
     )
@@ -148,11 +152,6 @@ def class_model(
     )
 
 
-def class_scores(state: ClassState) -> NDArray[np.float64]:
-    """Score each class ``(K,)``: 0 to 1."""
-    return np.clip(state.frc[:, 1:], 0, 1).mean(axis=1) * (state.class_size > 0)
-
-
 def ring_power(averages: NDArray[np.float32]) -> NDArray[np.float64]:
     """Mean power ``(K, box // 2 + 1)`` on each Fourier ring, in the unit of RELION's models.
 
@@ -180,9 +179,7 @@ def named_from_here(path: Path) -> str:
     return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
 
 
-def _summary(
-    state: ClassState, score: NDArray[np.float64], keep: NDArray[np.bool_], item: Item
-) -> dict[str, Any]:
+def _summary(state: ClassState, ranking: ClassRanking, item: Item) -> dict[str, Any]:
     size, resolution = state.class_size, state.resolution_angstrom
     best = float(resolution.min())
     return {
@@ -194,14 +191,15 @@ def _summary(
         "precision": state.precision,
         "best_resolution_angstrom": best if np.isfinite(best) else None,
         "changed_in_last_iteration": float(state.changed),
-        "classes_to_keep": (np.flatnonzero(keep) + 1).tolist(),
-        "particles_to_keep": int(size[keep].sum()),
+        "classes_to_keep": (np.flatnonzero(ranking.keep) + 1).tolist(),
+        "particles_to_keep": int(size[ranking.keep].sum()),
         "class_table": {
             str(k + 1): {
                 "particles": int(size[k]),
                 "resolution_angstrom": float(resolution[k]) if np.isfinite(resolution[k]) else None,
-                "score": round(float(score[k]), 4),
-                "proposal": "keep" if keep[k] else "reject",
+                "score": round(float(ranking.score[k]), 4),
+                "features": dict(zip(FEATURES, ranking.features[k].round(4).tolist(), strict=True)),
+                "proposal": "keep" if ranking.keep[k] else "reject",
             }
             for k in range(len(size))
         },
@@ -210,16 +208,14 @@ def _summary(
 
 def _plots(
     state: ClassState,
-    score: NDArray[np.float64],
-    keep: NDArray[np.bool_],
+    ranking: ClassRanking,
     history: list[dict[str, Any]],
 ) -> list[Plot]:
-    order = sorted(range(len(score)), key=lambda k: -float(score[k]))
     plots: list[Plot] = []
     for title, wanted in (("Classes to keep", True), ("Classes to reject", False)):
-        rows = [k for k in order if bool(keep[k]) is wanted][:_SHOWN]
+        rows = [k for k in ranking.order.tolist() if bool(ranking.keep[k]) is wanted][:_SHOWN]
         if rows:
-            captions = [_caption(state, score, k) for k in rows]
+            captions = [_caption(state, ranking, k) for k in rows]
             plots.append(
                 Plot(
                     title=title,
@@ -232,10 +228,10 @@ def _plots(
     return plots
 
 
-def _caption(state: ClassState, score: NDArray[np.float64], k: int) -> str:
+def _caption(state: ClassState, ranking: ClassRanking, k: int) -> str:
     resolution = state.resolution_angstrom[k]
     detail = f"{resolution:.1f} Å" if np.isfinite(resolution) else "unresolved"
-    return f"{k + 1}: {state.class_size[k]:,}\n{detail}, {float(score[k]):.2f}"
+    return f"{k + 1}: {state.class_size[k]:,}\n{detail}, {float(ranking.score[k]):.2f}"
 
 
 def _course(history: list[dict[str, Any]]) -> Plot:

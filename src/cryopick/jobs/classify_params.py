@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from cryopick.curate.classes.ranking import KEEP_ABOVE
 from cryopick.curate.classes.settings import ClassifySettings, CtfModel, Precision
 from cryopick.errors import InputError
 from cryopick.model import Particles
@@ -76,7 +77,7 @@ class ClassifyParams(Params):
         description="Set what surrounds each particle to 0, so that neighbours do not count",
     )
     min_class_score: float = param(
-        0.5, description="Classes that score lower are proposed for rejection", ge=0, le=1
+        KEEP_ABOVE, description="Classes that score lower are proposed for rejection", ge=0, le=1
     )
     # Advanced.
     start_resolution_angstrom: float | None = param(
