@@ -93,7 +93,6 @@ def gaussian_references(
     return PickReferences(references=blob, names=("1",))
 
 
-@lru_cache(maxsize=4)
 def cached_references(
     source: str,
     pixel_size_angstrom: float | None,
@@ -102,7 +101,25 @@ def cached_references(
     *,
     angstrom_per_px: float,
 ) -> PickReferences:
-    """References of a job, loaded once per process."""
+    """References of a job, loaded once per process and again when their file has changed."""
+    path = Path(source)
+    version = path.stat().st_mtime_ns if path.is_file() else 0
+    return _cached(
+        source, pixel_size_angstrom, particle_diameter_angstrom, gauss_peak, angstrom_per_px,
+        version=version,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4)
+def _cached(
+    source: str,
+    pixel_size_angstrom: float | None,
+    particle_diameter_angstrom: float | None,
+    gauss_peak: float,
+    angstrom_per_px: float,
+    *,
+    version: int,  # noqa: ARG001 (part of the key of the cache)
+) -> PickReferences:
     if source == GAUSS:
         return gaussian_references(particle_diameter_angstrom, angstrom_per_px, peak=gauss_peak)
     return load_references(source, pixel_size_angstrom, angstrom_per_px=angstrom_per_px)

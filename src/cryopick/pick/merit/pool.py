@@ -31,6 +31,7 @@ _STANDS_OUT_SD = 3.0
 _UNUSUAL_SD = 6.0
 # Distances in diameters.
 _NEVER_TWO, _APART = 0.25, 0.5
+_ROUNDING = 2e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,7 +98,8 @@ def pool_from_maps(maps: MeritMaps, image: Image) -> MeritPool:
     )
     found = picks_from_maps(maps, rules, name=image.name)
     score = np.asarray(found.score)
-    found = found[(score >= location) & (found.reason == "")]
+    # A flat micrograph has maxima of rounding alone.
+    found = found[(score > location + _ROUNDING) & (found.reason == "")]
     score = np.asarray(found.score)
     return MeritPool(
         position_angstrom=found.position_angstrom.astype(np.float32),
