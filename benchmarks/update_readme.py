@@ -48,6 +48,21 @@ def accuracy_rows(found: Results) -> Iterator[Row]:
         )
 
 
+def pair_rows(found: Results) -> Iterator[Row]:
+    """True pairs found at each tilt that was asked for."""
+    rows = [found["cases"][case] for case in found["asked"]]
+    cells = [
+        f"{case} {row['recall']['mean']:.3f} (least {row['recall']['least']:.3f}), tilt within "
+        f"{row['tilt_off_deg']['most']:.2f}°"
+        for case, row in zip(found["asked"], rows, strict=True)
+    ]
+    yield (
+        f"`pairs fit --auto`: true pairs found in {rows[0]['pairs_of_micrographs']} simulated tilt "
+        "pairs each, 20 % of the picks missing and 20 % false on each side",
+        "; ".join(cells),
+    )
+
+
 def command_rows(found: Results) -> Iterator[Row]:
     yield (
         "`cryopick --help`",
@@ -132,6 +147,7 @@ SECTIONS: dict[str, Callable[[Results], Iterator[Row]]] = {
     "match_large": match_rows.large_rows,
     "match_large_gpu": match_rows.large_rows,
     "match_kill": match_rows.kill_rows,
+    "tilt_pairs": pair_rows,
     "simulate_speed": simulate_rows,
     "memory_tomogram": memory_rows,
     "star_speed": star_rows,

@@ -225,3 +225,23 @@ def test_plan_is_one_item_per_pair(made: TiltPairSet) -> None:
     assert all(item.inputs["tolerance_angstrom"] == pytest.approx(60) for item in items)
     quick = plan(params(made))
     assert quick[0].cost.seconds < items[0].cost.seconds
+
+
+def test_from_images_alone(made: TiltPairSet, tmp_path: Path) -> None:
+    """Pick both sides without a reference, pair the picks, find the tilt."""
+    from cryopick.jobs.pick_log import JOB as PICK
+    from cryopick.jobs.pick_log import PickLogParams
+
+    given: dict[str, Any] = {}
+    for side, letter in (("untilted", "u"), ("tilted", "t")):
+        pick = PickLogParams(
+            images=made.micrographs(letter),
+            diameter_min_angstrom=140,
+            diameter_max_angstrom=200,
+            save_scores=False,
+        )
+        run_job(PICK, pick, tmp_path / side, executor=InlineExecutor(cores=1))
+        given[f"picks_{side}"] = str(tmp_path / side / "picks.star")
+    outcome = run(made, tmp_path / "out", auto=True, particle_diameter_angstrom=DIAMETER, **given)
+    np.testing.assert_allclose(list(outcome.summary["tilt_deg"].values()), TILTS, atol=1.5)
+    assert outcome.summary["pairs"] >= 0.8 * sum(len(pair.untilted_row) for pair in made.truth)

@@ -42,6 +42,8 @@ _SETTLING = 10
 _ENOUGH = 20.0
 _CERTAIN = 40.0
 _SHARES = (0.3, 0.5, 0.7, 1.0)
+# Residuals in the plane have a median of 1.18 standard deviations per axis.
+_TRIM_SD, _MEDIAN_PER_SD = 3.0, 1.177
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,7 +55,7 @@ class PairedPicks:
     untilted_row, tilted_row
         ``(k,)`` rows of the pairs, sorted by the first.
     fit
-        The map, fitted to these pairs.
+        The map, fitted to those of these pairs that lie as close as most do (``agrees``).
     expected_by_chance
         How many pairs a wrong map would have made.
     """
@@ -220,18 +222,36 @@ def _paired(
         if same and np.array_equal(again.second, pairs.second):
             break
         pairs = again
+    affine, reach = _trimmed(first[pairs.first], second[pairs.second], tolerance)
+    pairs = assign(affine, first, second, tolerance)
+    apart = residuals(affine, first[pairs.first], second[pairs.second])
     return PairedPicks(
         untilted_row=pairs.first,
         tilted_row=pairs.second,
         fit=PairFit(
             affine=affine,
-            agrees=np.ones(len(pairs), dtype=bool),
-            residual_angstrom=residuals(affine, first[pairs.first], second[pairs.second]),
+            agrees=apart <= reach,
+            residual_angstrom=apart,
             condition=condition_number(first[pairs.first]),
             tolerance_angstrom=tolerance,
         ),
         expected_by_chance=_chance(affine, first, second, tolerance),
     )
+
+
+def _trimmed(first: Floats, second: Floats, tolerance: float) -> tuple[PairAffine, float]:
+    """Fit the map to the pairs that lie as close as most do: those at the rim may be chance."""
+    affine, reach = fit_affine(first, second), tolerance
+    agrees = np.ones(len(first), dtype=bool)
+    for _ in range(_SETTLING):
+        apart = residuals(affine, first, second)
+        near = max(_TRIM_SD * float(np.median(apart)) / _MEDIAN_PER_SD, tolerance / 10)
+        closer = apart <= min(near, tolerance)
+        if np.array_equal(closer, agrees) or condition_number(first[closer]) > MAX_CONDITION:
+            break
+        agrees, reach = closer, min(near, tolerance)
+        affine = fit_affine(first[closer], second[closer])
+    return affine, reach
 
 
 def _chance(affine: PairAffine, first: Floats, second: Floats, tolerance: float) -> float:

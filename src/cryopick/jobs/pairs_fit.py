@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cryopick.combine.pair_affine import PairFit
 from cryopick.combine.tilt_geometry import tilt_error_deg, tilt_geometry
 from cryopick.errors import InputError
 from cryopick.io.atomic import write_text
@@ -172,8 +173,8 @@ def _facts(item: Item, found: LinkedPair, grids: tuple[Grid, Grid]) -> dict[str,
         "is_mirrored": geometry.is_mirrored,
         "rms_residual_angstrom": found.fit.rms_angstrom,
         "largest_residual_angstrom": float(found.fit.residual_angstrom.max()),
-        "pairs_that_agree": int(np.count_nonzero(found.fit.agrees)),
-        "pairs_that_disagree": int(np.count_nonzero(~found.fit.agrees)),
+        "pairs_fitted": int(np.count_nonzero(found.fit.agrees)),
+        "pairs_beyond_tolerance": _beyond(found.fit, item.inputs["tolerance_angstrom"]),
         "condition": found.fit.condition,
     }
     facts["warnings"] = _doubts(facts)
@@ -202,9 +203,9 @@ def _doubts(facts: dict[str, Any]) -> list[str]:
         )
     if fit["tilt_deg"] < _LEAST_TILT_DEG:
         lines.append(f"a tilt of {fit['tilt_deg']:.1f} degrees only; its axis is not certain")
-    if fit["pairs_that_disagree"]:
+    if fit["pairs_beyond_tolerance"]:
         lines.append(
-            f"{fit['pairs_that_disagree']} of {facts['pairs']} pairs are farther from the fit than "
+            f"{fit['pairs_beyond_tolerance']} of {facts['pairs']} pairs are farther from the fit than "
             f"{facts['tolerance_angstrom']:g} Å; look at them, or give --drop-outliers"
         )
     tolerance = facts["tolerance_angstrom"]
@@ -214,6 +215,13 @@ def _doubts(facts: dict[str, Any]) -> list[str]:
             "may be wrong, or the specimen bent"
         )
     return lines
+
+
+def _beyond(fit: PairFit, tolerance_angstrom: float | None) -> int:
+    """How many given pairs lie farther from the fit than right ones do; found ones never do."""
+    if tolerance_angstrom is None or not np.isfinite(fit.tolerance_angstrom):
+        return 0
+    return int(np.count_nonzero(fit.residual_angstrom[~fit.agrees] > tolerance_angstrom))
 
 
 def _number(value: float) -> float | None:
