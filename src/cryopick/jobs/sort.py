@@ -20,8 +20,8 @@ from cryopick.jobs.sort_params import SortParams
 from cryopick.model import Particles
 from cryopick.run.job import Cost, Item, Job, Outcome, Worker
 
-# Measured on one core with 64 px: per pixel of the images, and per item.
-_SECONDS_PER_PIXEL = 3e-7
+# Measured on one core with 64 px, 50 references, CTF: per pixel of the images, and per item.
+_SECONDS_PER_PIXEL = 1.5e-7
 _SECONDS_PER_ITEM = 2.0
 # Images of one item, and of the sample that tells what all share.
 _ITEM_BYTES = 1 << 27
@@ -63,7 +63,7 @@ def plan(params: SortParams) -> list[Item]:
                 "references": params.references,
             },
             cost=Cost(
-                memory_bytes=400_000_000 + 4 * pixels * rows + 30 * _SAMPLE_BYTES,
+                memory_bytes=350_000_000 + 6 * pixels * rows + 5 * _SAMPLE_BYTES,
                 seconds=_SECONDS_PER_ITEM + rows * pixels * _SECONDS_PER_PIXEL,
             ),
         )
