@@ -64,3 +64,13 @@ def test_a_flat_background_is_not_divided_by():
     mean, sd = local_background(*prepared(np.zeros((64, 64))), ring(16, 5))
     assert (mean == 0).all()
     assert (sd == 1).all()
+
+
+def test_a_flat_half_is_not_divided_by_rounding():
+    """Far from everything the transforms leave rounding alone, which must not become a scale."""
+    pixels = np.zeros((128, 256))
+    pixels[:, :100] = np.random.default_rng(0).standard_normal((128, 100)) * 100
+    mean, sd = local_background(*prepared(pixels), ring(16, 5))
+    assert (sd[:, 130:230] == 1).all()
+    assert float(mean[:, 130:230].std()) < 1e-4
+    assert float(sd[:, 20:80].min()) > 0.5
