@@ -14,8 +14,8 @@ from cryopick.run.machine import core_count
 # per Fourier pixel (its best cells, divided, and the averages).
 _SECONDS_TO_BEGIN = 4.0
 _SECONDS_PER_ITERATION = 0.4
-_SECONDS_PER_PIXEL = 2.5e-8
-_SECONDS_PER_FOURIER_PIXEL = 4e-7
+_SECONDS_PER_PIXEL = 5e-8
+_SECONDS_PER_FOURIER_PIXEL = 8e-7
 # Bytes: of the libraries; per Fourier pixel of each core (cells being divided), of each particle
 # of a chunk, of each turned class average (its copies and the sums).
 _BYTES_OF_LIBRARIES = 350 << 20
