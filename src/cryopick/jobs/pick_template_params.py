@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from cryopick.pick.merit.peaks import PeakRules, Suppression
-from cryopick.pick.merit.settings import Contrast, MeritEngine, MeritSettings
+from cryopick.pick.merit.settings import Contrast, ExpectedRatio, MeritEngine, MeritSettings
 from cryopick.run.job import Params, param
 
 KeptMaps = Literal["best", "each", "none"]
@@ -65,7 +65,8 @@ class PeakParams(Params):
     )
     border_angstrom: float | None = param(
         PeakRules.border_angstrom,
-        description="Picks nearer to an edge are dropped; half the box where not given",
+        description="Picks nearer to an edge are dropped; half the particle's diameter where not "
+        "given (with --suppression relion half the box of the references, as in RELION)",
         unit="Å",
         ge=0,
         advanced=True,
@@ -159,6 +160,12 @@ class PickTemplateParams(PeakParams):
         description="Share of the references' energy that the bank holds",
         gt=0,
         le=1,
+        advanced=True,
+    )
+    expected_ratio: ExpectedRatio = param(
+        MeritSettings.expected_ratio,
+        description="What merits are measured against. drawn: as RELION, with one draw of random "
+        "numbers, which shifts references against each other; averaged: its mean over such draws",
         advanced=True,
     )
     outlier_sd: float = param(
