@@ -86,6 +86,7 @@ def test_the_report_shows_the_best_the_border_and_the_worst(tmp_path):
     quantiles = summary["screening_score"]
     assert quantiles["min"] < PROPOSED_CUT < quantiles["median"] < quantiles["max"]
     assert outcome.summary["below_proposed_cut"] >= 7
+    assert any("sort once more after select" in line for line in outcome.warnings)
     report = (tmp_path / "out" / "report.html").read_text()
     assert report.count("data:image/png") >= 3
 
@@ -121,3 +122,4 @@ def test_scores_survive_being_sorted_again(tmp_path, dark):
         atol=1e-4,
     )
     assert outcome.summary["particles"] == N
+    assert outcome.warnings == []

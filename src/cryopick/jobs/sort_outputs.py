@@ -28,6 +28,8 @@ FEATURES = "features.npz"
 SELECT_Z = "rlnParticleSelectZScore"
 SCREENING = "cryopickScreeningScore"
 CORRELATION = "cryopickReferenceCorrelation"
+# A share of junk from which on the scale of the scores suffers.
+_MUCH_JUNK = 0.15
 _COLOUR, _LINE = "#2b6cb0", "#c53030"
 
 
@@ -146,6 +148,12 @@ def _warnings(
     unusable = int(np.isnan(ranking.score).sum())
     if unusable:
         lines.append(f"{unusable} images are flat or not finite: they come last, unscored")
+    usable = ranking.score[np.isfinite(ranking.score)]
+    if len(usable) and float(np.mean(usable < PROPOSED_CUT)) > _MUCH_JUNK:
+        lines.append(
+            "much of this set is junk, which widens the scale that scores are measured by: sort "
+            "once more after select"
+        )
     if facts.get("normalised_here"):
         lines.append(
             "the background of the particles was not of mean 0 and standard deviation 1: "
