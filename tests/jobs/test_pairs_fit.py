@@ -159,15 +159,27 @@ def test_micrographs_of_other_places_fail_by_name(
     assert all("could not be paired" in why for why in failed.values())
 
 
-def test_micrograph_without_picks_fails_and_the_others_go_on(
+def test_micrograph_without_picks_is_left_out_with_its_partner(
     by_row: TiltPairSet, tmp_path: Path
 ) -> None:
     some = tmp_path / "some.star"
     lines = Path(by_row.picks("t")).read_text().splitlines()
     some.write_text("\n".join(line for line in lines if "mic1_t" not in line) + "\n")
-    with pytest.raises(JobError, match="mic1_t: no picks of this micrograph"):
-        run(by_row, tmp_path / "out", picks_tilted=str(some))
-    assert summary_of(tmp_path / "out")["micrograph_pairs"] == 1
+    outcome = run(by_row, tmp_path / "out", picks_tilted=str(some))
+    assert outcome.summary["micrograph_pairs"] == 1
+    assert "mic1_u and mic1_t left out: one of them has no picks" in outcome.warnings
+    assert "mic1" not in (tmp_path / "out" / "pairs_untilted.star").read_text()
+
+
+def test_no_picks_in_common_are_refused(by_row: TiltPairSet, tmp_path: Path) -> None:
+    sides = []
+    for letter, gone in (("u", "mic0_u"), ("t", "mic1_t")):
+        path = tmp_path / f"{letter}.star"
+        lines = Path(by_row.picks(letter)).read_text().splitlines()
+        path.write_text("\n".join(line for line in lines if gone not in line) + "\n")
+        sides.append(str(path))
+    with pytest.raises(InputError, match="no pair of micrographs has picks on both sides"):
+        plan(params(by_row, picks_untilted=sides[0], picks_tilted=sides[1]))
 
 
 def test_xmipp_folder_and_list(by_row: TiltPairSet, tmp_path: Path) -> None:

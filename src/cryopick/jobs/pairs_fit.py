@@ -26,7 +26,7 @@ from cryopick.jobs.pairs_fit_params import (
 from cryopick.jobs.pairs_linked import LinkedPair, link, sized, with_columns
 from cryopick.jobs.tilt_pair_names import MicrographPair, micrograph_pairs
 from cryopick.jobs.tilt_pair_picks import SidePicks, side_picks
-from cryopick.model import Grid, Picks
+from cryopick.model import Grid
 from cryopick.run.job import Cost, Item, Job, Outcome, Worker
 
 # Measured on one core, for pairs of 200 and of 500 picks.
@@ -40,16 +40,13 @@ _LEAST_TILT_DEG = 10.0
 
 
 def plan(params: PairsFitParams) -> list[Item]:
-    """One item per pair of micrographs. The picks are read, so that wrong ones stop here."""
+    """One item per pair of micrographs that has picks on both sides; these are read here."""
     limits_of(params)
     couples = _couples(params)
     picks = _read(params, couples)
     items: list[Item] = []
-    for couple in couples:
-        sides = [
-            picks[side].picks.get(name, Picks.empty(2))
-            for side, name in enumerate((couple.untilted, couple.tilted))
-        ]
+    for couple in _with_picks(couples, picks):
+        sides = [picks[0].picks[couple.untilted], picks[1].picks[couple.tilted]]
         diameter = diameter_of(params, *sides)
         n = max(len(side) for side in sides)
         seconds = _SECONDS_GIVEN
@@ -69,6 +66,11 @@ def plan(params: PairsFitParams) -> list[Item]:
                 cost=Cost(memory_bytes=_BYTES, seconds=seconds),
             )
         )
+    if not items:
+        raise InputError(
+            f"{params.picks_untilted}, {params.picks_tilted}: no pair of micrographs has picks on "
+            "both sides; check which micrographs belong together"
+        )
     return items
 
 
@@ -76,13 +78,8 @@ def work(item: Item, params: PairsFitParams, worker: Worker) -> None:
     """Link the picks of one pair of micrographs."""
     couples = _couples(params)
     sides = _read(params, couples)
-    names = (item.inputs["untilted"], item.inputs["tilted"])
-    untilted, tilted = (
-        side.picks.get(name, Picks.empty(2)) for side, name in zip(sides, names, strict=True)
-    )
-    if not len(untilted) or not len(tilted):
-        lonely = names[1] if len(untilted) else names[0]
-        raise InputError(f"{lonely}: no picks of this micrograph; its partner is left out, too")
+    untilted = sides[0].picks[item.inputs["untilted"]]
+    tilted = sides[1].picks[item.inputs["tilted"]]
     grids = (
         _grid(item.inputs["path"], params.pixel_size_angstrom),
         _grid(item.inputs["tilted_path"], params.pixel_size_angstrom),
@@ -107,7 +104,14 @@ def work(item: Item, params: PairsFitParams, worker: Worker) -> None:
 def collect(folder: Path, items: Sequence[Item], params: PairsFitParams) -> Outcome:
     """Join the pairs of all micrographs."""
     couples = _couples(params)
-    warnings = [line for side in _read(params, couples) for line in side.warnings]
+    picks = _read(params, couples)
+    warnings = [line for side in picks for line in side.warnings]
+    known = {couple.untilted for couple in _with_picks(couples, picks)}
+    warnings += [
+        f"{couple.untilted} and {couple.tilted} left out: one of them has no picks"
+        for couple in couples
+        if couple.untilted not in known
+    ]
     return collect_pairs(
         folder,
         items,
@@ -124,6 +128,13 @@ def _couples(params: PairsFitParams) -> list[MicrographPair]:
         untilted_pattern=params.untilted_pattern,
         tilted_pattern=params.tilted_pattern,
     )
+
+
+def _with_picks(
+    couples: Sequence[MicrographPair], picks: tuple[SidePicks, SidePicks]
+) -> list[MicrographPair]:
+    untilted, tilted = picks
+    return [c for c in couples if c.untilted in untilted.picks and c.tilted in tilted.picks]
 
 
 def _read(params: PairsFitParams, couples: Sequence[MicrographPair]) -> tuple[SidePicks, SidePicks]:
