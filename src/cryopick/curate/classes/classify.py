@@ -61,6 +61,14 @@ def classify(
     -------
     ClassState
         After the last iteration.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).normal(size=(12, 16, 16)).astype(np.float32)
+    >>> settings = ClassifySettings(classes=2, iterations=1, ctf="ignore", precision="float32")
+    >>> found = classify(images, pixel_size_angstrom=5.0, settings=settings)
+    >>> found.average.shape, int(found.class_size.sum())
+    ((2, 16, 16), 12)
     """
     run = prepare(images, pixel_size_angstrom, settings, ctf, device=device, cores=cores)
     state = first_state(run, half) if start is None else start

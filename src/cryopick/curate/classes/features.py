@@ -21,7 +21,6 @@ FEATURES = (
     "edge",
     "solvent",
     "scattered",
-    "extent",
     "detail",
     "sureness",
     "fit",
@@ -67,11 +66,10 @@ def class_features(
     Returns
     -------
     ndarray
-        ``(K, 9)`` in the order of `FEATURES`: *resolution*, octaves of detail below the mask's
+        ``(K, 8)`` in the order of `FEATURES`: *resolution*, octaves of detail below the mask's
         diameter; *size*, octaves above an even share of the particles; *edge*, amplitude at the
         rim of the mask over that within; *solvent*, octaves of the mean of matter above the
-        deviation of the solvent; *scattered*, share of matter off the main piece; *extent*, share
-        of the mask that it fills; *detail*, share of the amplitude in waves shorter than a quarter
+        deviation of the solvent; *scattered*, share of matter off the main piece; *detail*, share of the amplitude in waves shorter than a quarter
         of the diameter; *sureness*, mean posterior of the class; *fit*, mean log likelihood, in
         robust deviations from that of all particles. An empty class has zeros.
     """
@@ -125,8 +123,8 @@ def _contrast(image: NDArray[np.float64], away: NDArray[np.float64], radius_px: 
     return 1.0 if middle >= rim else -1.0
 
 
-def _of_image(image: NDArray[np.float64], radius_px: float) -> tuple[float, float, float, float]:
-    """Edge, solvent, scattered and extent."""
+def _of_image(image: NDArray[np.float64], radius_px: float) -> tuple[float, float, float]:
+    """Edge, solvent and scattered."""
     box = len(image)
     line = np.arange(box) - box // 2
     away = np.hypot(line[:, None], line[None, :])
@@ -140,8 +138,7 @@ def _of_image(image: NDArray[np.float64], radius_px: float) -> tuple[float, floa
         noise = signal[region.solvent].std()
         height = signal[region.inside].mean() - signal[region.solvent].mean()
         solvent = float(np.log2(np.clip(height / max(noise, 1e-30), 2.0**-_MOST, 2.0**_MOST)))
-    extent = float(region.inside.sum() / max((away <= radius_px).sum(), 1))
-    return float(edge), solvent, region.scattered, extent
+    return float(edge), solvent, region.scattered
 
 
 def _detail(image: NDArray[np.float32], field: float, diameter: float) -> float:

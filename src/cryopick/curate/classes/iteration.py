@@ -18,12 +18,10 @@ from cryopick.curate.classes.band import Band
 from cryopick.curate.classes.expectation import Expectation, Posterior, Prior
 from cryopick.curate.classes.maximisation import Maximisation, Sums
 from cryopick.curate.classes.pose_grid import PoseGrid
-from cryopick.curate.classes.prepare import Run, chunk_of
+from cryopick.curate.classes.prepare import CHUNK, Run, chunk_of
 from cryopick.curate.classes.state import ClassState
 from cryopick.curate.classes.upkeep import recentred, revived
 
-# Particles held in Fourier space at once.
-CHUNK = 2048
 LEAST_OFFSET_SIGMA_PX = 0.75
 # Shells used next, beyond those in which the halves of all classes together agree.
 SHELLS_BEYOND = 4

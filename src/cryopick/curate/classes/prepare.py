@@ -19,6 +19,8 @@ from cryopick.curate.classes.turning import working_box
 from cryopick.errors import InputError
 from cryopick.ops.threads import in_threads
 
+# Particles held in Fourier space at once.
+CHUNK = 2048
 # Particles that one task transforms.
 _TRANSFORMED_AT_ONCE = 128
 _EDGE_ANGSTROM = 15.0

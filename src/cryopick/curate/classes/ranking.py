@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick.curate.classes.features import FEATURES, class_features
+from cryopick.curate.classes.features import class_features
 from cryopick.curate.classes.state import ClassState
 from cryopick.errors import InputError
 
@@ -39,10 +39,10 @@ class Weights:
 
 
 WEIGHTS = Weights(
-    centre=(0.0,) * len(FEATURES),
-    scale=(1.0,) * len(FEATURES),
-    weight=(0.0,) * len(FEATURES),
-    bias=0.0,
+    centre=(2.9089, -0.3743, 0.3983, 2.7837, 0.0094, 0.1995, 0.9358, 0.5753),
+    scale=(0.5483, 1.2534, 0.2505, 1.3633, 0.0574, 0.1073, 0.0501, 1.2804),
+    weight=(0.8705, -0.2298, -0.7991, 0.773, -0.6792, 1.3531, 0.0376, -0.1641),
+    bias=-0.634,
 )
 
 
@@ -59,7 +59,7 @@ class ClassRanking:
     order
         ``(K,)`` places of the classes, the best first.
     features
-        ``(K, 9)`` in the order of `FEATURES`.
+        ``(K, 8)`` in the order of `FEATURES`.
     """
 
     score: NDArray[np.float64]
@@ -99,7 +99,7 @@ def rank_classes(
 
 
 def scores(features: NDArray[np.float64], weights: Weights) -> NDArray[np.float64]:
-    """Logistic scores ``(K,)`` of features ``(K, 9)``.
+    """Logistic scores ``(K,)`` of features ``(K, 8)``.
 
     Examples
     --------
