@@ -140,3 +140,9 @@ def classify(
         "classify", particles, "--classes", classes, "--iterations", iterations,
         "--mask-diameter", mask_diameter_angstrom, *options, "-o", out, "--overwrite",
     )  # fmt: skip
+
+
+def recentred(class_averages: Path, out: Path) -> Path:
+    """Class averages of which each has its mass in its centre; the stack's STAR file."""
+    cryopick("select", class_averages, "--recentre", "-o", out, "--overwrite")
+    return out / "class_averages.star"

@@ -1,7 +1,7 @@
 """Topaz, a learned picker, run as its authors' program in an environment of its own.
 
     python3 -m venv DIR
-    DIR/bin/pip install torch==2.13.0+cpu numpy pandas scikit-learn scipy pillow h5py tqdm future
+    DIR/bin/pip install torch==2.13.0+cpu numpy pandas scikit-learn scipy pillow h5py tqdm future psutil
     DIR/bin/pip install --no-deps topaz-em==0.3.20
 
 (torch's CPU build comes from https://download.pytorch.org/whl/cpu.) Topaz imports one function of
