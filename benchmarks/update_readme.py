@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cryopick.io.atomic import write_text
-from measuring import match_rows
+from measuring import match_rows, pick_rows
 from measuring.result_file import BENCHMARKS, RESULTS
 
 README = BENCHMARKS.parent / "README.md"
@@ -141,6 +141,11 @@ def star_rows(found: Results) -> Iterator[Row]:
 
 SECTIONS: dict[str, Callable[[Results], Iterator[Row]]] = {
     "pick_log_accuracy": accuracy_rows,
+    "pick_template_speed": pick_rows.template_rows,
+    "pick_template_real": pick_rows.real_rows,
+    "merit_against_relion": pick_rows.merit_rows,
+    "extract_speed": pick_rows.extract_rows,
+    "classify_speed": pick_rows.classify_rows,
     "match_against_pytme": match_rows.peer_rows,
     "match_species": match_rows.species_rows,
     "match_bank_exact": match_rows.bank_rows,
