@@ -179,3 +179,20 @@ def test_a_failed_selection_leaves_nothing(tmp_path):
     item = Item(id="selection", inputs={}, cost=Cost(memory_bytes=1, seconds=1))
     outcome = collect_selection(tmp_path, [item], SelectParams(input="x", classes="1"))
     assert outcome.summary == {"kept": 0}
+
+
+def test_picks_of_tomograms(tmp_path):
+    """Three dimensions, RELION 5: near in x and y is not near."""
+    (tmp_path / "picks.star").write_text(
+        "data_particles\nloop_\n_rlnTomoName\n_rlnCoordinateX\n_rlnCoordinateY\n_rlnCoordinateZ\n"
+        "_rlnLCCmax\nTS_1 10 10 10 0.5\nTS_1 10 10 30 0.4\nTS_1 11 10 10 0.9\nTS_2 10 10 10 0.1\n"
+    )
+    outcome = run(
+        tmp_path, tmp_path / "out", "picks.star",
+        min_distance_angstrom=50.0, where=["rlnLCCmax:0.2:"], pixel_size_angstrom=10.0,
+    )  # fmt: skip
+    kept = read_star(tmp_path / "out" / "picks.star").block("particles")
+    assert kept.number("rlnLCCmax").tolist() == [0.4, 0.9]
+    gone = read_star(tmp_path / "out" / "rejected.star").block("particles")
+    assert gone.text(REASON).tolist() == ["duplicate", "below threshold"]
+    assert outcome.summary["picks"]["rejected"] == {"duplicate": 1, "below threshold": 1}
