@@ -135,3 +135,53 @@ def test_map_through_three_pairs_and_none_through_a_line() -> None:
     np.testing.assert_allclose(shift[0], MAP.shift_angstrom, atol=1e-6)
     line = np.array([[[0.0, 0], [1, 1], [2, 2]]])
     assert np.isnan(affine_through(line, line)[0]).all()
+
+
+@given(seed=st.integers(0, 5000), n=st.integers(3, 30))
+def test_moving_and_scaling_both_views_changes_the_map_as_it_must(seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    untilted = rng.uniform(0, 4000, (n, 2))
+    if condition_number(untilted) > 50:
+        return
+    tilted = to_tilted(MAP, untilted) + rng.normal(0, 10, (n, 2))
+    one = fit_affine(untilted, tilted)
+    two = fit_affine(2 * untilted + 100, 2 * tilted - 300)
+    np.testing.assert_allclose(one.matrix, two.matrix, atol=1e-8)
+    np.testing.assert_allclose(
+        to_tilted(two, 2 * untilted + 100), 2 * to_tilted(one, untilted) - 300, atol=1e-5
+    )
+
+
+@given(seed=st.integers(0, 5000))
+def test_order_of_pairs_does_not_matter(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    untilted = rng.uniform(0, 4000, (12, 2))
+    tilted = to_tilted(MAP, untilted) + rng.normal(0, 5, (12, 2))
+    order = rng.permutation(12)
+    one, two = fit_affine(untilted, tilted), fit_affine(untilted[order], tilted[order])
+    np.testing.assert_allclose(one.matrix, two.matrix, atol=1e-9)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
+def test_robust_fit_is_that_of_the_right_pairs_alone(share: float) -> None:
+    rng = np.random.default_rng(int(100 * share))
+    untilted = points(60, seed=9)
+    tilted = to_tilted(MAP, untilted) + rng.normal(0, 4, (60, 2))
+    wrong = np.arange(60) < share * 60
+    tilted[wrong] = rng.uniform(0, 4000, (int(wrong.sum()), 2))
+    fit = fit_affine_robust(untilted, tilted, tolerance_angstrom=25, rng=rng)
+    alone = fit_affine(untilted[fit.agrees], tilted[fit.agrees])
+    np.testing.assert_allclose(fit.affine.matrix, alone.matrix, atol=1e-9)
+    assert np.count_nonzero(fit.agrees & wrong) <= 1
+    assert np.count_nonzero(fit.agrees & ~wrong) >= 0.97 * np.count_nonzero(~wrong)
+
+
+def test_same_generator_same_fit() -> None:
+    untilted = points(40)
+    tilted = to_tilted(MAP, untilted) + np.random.default_rng(0).normal(0, 40, (40, 2))
+    one, two = (
+        fit_affine_robust(untilted, tilted, tolerance_angstrom=30, rng=np.random.default_rng(4))
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(one.agrees, two.agrees)
+    np.testing.assert_array_equal(one.affine.matrix, two.affine.matrix)

@@ -136,3 +136,83 @@ def test_assignment_prefers_more_pairs_to_nearer_ones() -> None:
     pairs = assign(same, np.array([[0.0, 0], [3, 0]]), np.array([[2.0, 0], [5.5, 0]]), 2.6)
     assert pairs.first.tolist() == [0, 1]
     assert pairs.second.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_wrong_pick_more_changes_no_pair_far_away(seed: int) -> None:
+    pair, _ = made(seed, particles=60)
+    one = paired(pair)
+    extra = np.vstack([pair.tilted.position_angstrom, [[-400.0, -400.0]]])
+    two = pair_picks(
+        pair.untilted.position_angstrom,
+        extra,
+        tolerance_angstrom=TOLERANCE,
+        rng=np.random.default_rng(0),
+    )
+    assert len(extra) - 1 not in two.tilted_row
+    np.testing.assert_array_equal(one.tilted_row, two.tilted_row)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_false_pairs_are_no_more_than_chance_makes(seed: int) -> None:
+    """A false pair is a pick within the tolerance of where one should be, and that is all."""
+    pair, _ = made(seed + 20, particles=60, tilt_deg=40)
+    found = paired(pair)
+    got = set(zip(found.untilted_row.tolist(), found.tilted_row.tolist(), strict=True))
+    truth = set(zip(pair.untilted_row.tolist(), pair.tilted_row.tolist(), strict=True))
+    assert len(got - truth) <= max(3, 2 * found.expected_by_chance)
+
+
+def test_residuals_and_fit_belong_together() -> None:
+    pair, _ = made(5)
+    found = paired(pair)
+    from cryopick.combine.pair_affine import residuals
+
+    np.testing.assert_allclose(
+        found.fit.residual_angstrom,
+        residuals(
+            found.fit.affine,
+            pair.untilted.position_angstrom[found.untilted_row],
+            pair.tilted.position_angstrom[found.tilted_row],
+        ),
+    )
+    inside = found.fit.residual_angstrom[found.fit.agrees]
+    outside = found.fit.residual_angstrom[~found.fit.agrees]
+    assert len(inside) > 0.85 * len(found)
+    assert not len(outside) or outside.min() > inside.max()
+
+
+def test_pairs_at_the_rim_do_not_turn_the_fit() -> None:
+    """Chance pairs lie anywhere within the tolerance: the fit rests on those that lie close."""
+    rng = np.random.default_rng(0)
+    untilted = rng.uniform(0, 4000, (80, 2))
+    tilted = untilted * [1.0, 0.6] + rng.normal(0, 3, (80, 2))
+    away = untilted[:, 0] < 700
+    tilted[away] += [0.0, 55.0]  # one side of the view: a bent specimen, or chance
+    found = pair_picks(untilted, tilted, tolerance_angstrom=TOLERANCE, rng=rng)
+    assert tilt_geometry(found.fit.affine).tilt_deg == pytest.approx(
+        np.rad2deg(np.arccos(0.6)), abs=0.2
+    )
+    assert not found.fit.agrees[np.isin(found.untilted_row, np.flatnonzero(away))].any()
+
+
+def test_evidence_grows_with_pairs_and_falls_with_chance() -> None:
+    from cryopick.combine.pair_matching import _evidence
+
+    assert _evidence(3, 0.0) == 0.0  # three pairs fix a map
+    assert _evidence(10, 20.0) == 0.0
+    values = [_evidence(n, 5.0) for n in (10, 20, 40, 80)]
+    assert values == sorted(values)
+    assert _evidence(20, 2.0) > _evidence(20, 5.0) > _evidence(20, 10.0)
+
+
+def test_evidence_bounds_the_chance() -> None:
+    """Against the tail of the Poisson distribution itself."""
+    from scipy.stats import poisson
+
+    from cryopick.combine.pair_matching import _evidence
+
+    for n, expected in ((13, 2.0), (23, 5.0), (63, 30.0)):
+        tail = float(poisson.logsf(n - 3 - 1, expected))
+        assert _evidence(n, expected) <= -tail
+        assert _evidence(n, expected) > -tail - 4

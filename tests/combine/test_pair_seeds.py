@@ -121,3 +121,99 @@ def test_no_seeds_without_triangles() -> None:
         keep=5,
     )
     assert len(seeds) == 0
+
+
+def brute_force_support(
+    place: np.ndarray, tilted: np.ndarray, tolerance: float, limits: TiltLimits
+) -> int:
+    """Largest number of picks around a triangle that fall on picks, one map after the other."""
+    best = 0
+    for one in triangles(place):
+        corners = place[one]
+        around = np.argsort(np.linalg.norm(place - corners.mean(axis=0), axis=1))[:24]
+        for other in tilted_triangles(tilted, limits):
+            for turn in range(3):
+                goal = tilted[np.roll(other, turn)]
+                left = np.column_stack([corners, np.ones(3)])
+                whole = np.linalg.solve(left, goal).T
+                if not limits.allow(whole[None, :, :2], slack=0.08)[0]:
+                    continue
+                moved = place[around] @ whole[:, :2].T + whole[:, 2]
+                apart = np.linalg.norm(moved[:, None] - tilted[None], axis=2).min(axis=1)
+                best = max(best, int(np.count_nonzero(apart <= tolerance)))
+    return best
+
+
+def test_support_is_that_of_a_plain_search() -> None:
+    rng = np.random.default_rng(8)
+    place = rng.uniform(0, 1200, (14, 2))
+    tilted = place @ MATRIX.T + rng.normal(0, 6, (14, 2))
+    tilted[:4] = rng.uniform(0, 1200, (4, 2))
+    limits = TiltLimits(tilt_min_deg=50, tilt_max_deg=65)
+    seeds = find_seeds(
+        place,
+        tilted,
+        tolerance=40.0,
+        limits=limits,
+        rng=rng,
+        maps=10_000_000,
+        keep=3,
+    )
+    # The picture of discs has pixels of a quarter of the tolerance: a pick on the rim may differ.
+    assert abs(int(seeds.support[0]) - brute_force_support(place, tilted, 40.0, limits)) <= 1
+
+
+@pytest.mark.parametrize("keep", [1, 7, 50])
+def test_the_best_are_kept_whatever_their_number(keep: int) -> None:
+    place = points(40)
+    found = [
+        find_seeds(
+            place,
+            place @ MATRIX.T,
+            tolerance=40.0,
+            limits=TiltLimits(),
+            rng=np.random.default_rng(0),
+            maps=400_000,
+            keep=k,
+        )
+        for k in (keep, 200)
+    ]
+    np.testing.assert_array_equal(found[0].support, found[1].support[:keep])
+    np.testing.assert_array_equal(found[0].matrix, found[1].matrix[:keep])
+
+
+def test_seeds_do_not_depend_on_the_unit() -> None:
+    place = points(40)
+    tilted = place @ MATRIX.T + 100.0
+    one, two = (
+        find_seeds(
+            place * unit,
+            tilted * unit,
+            tolerance=40.0 * unit,
+            limits=TiltLimits(),
+            rng=np.random.default_rng(0),
+            maps=400_000,
+            keep=1,
+        )
+        for unit in (1.0, 0.125)
+    )
+    np.testing.assert_allclose(one.matrix, two.matrix, atol=1e-9)
+    np.testing.assert_allclose(one.shift, two.shift * 8, atol=1e-6)
+
+
+def test_mirrored_views_have_no_seeds_that_hold() -> None:
+    place = points(60)
+    mirrored = (place @ MATRIX.T) * [-1.0, 1.0]
+    true, wrong = (
+        find_seeds(
+            place,
+            tilted,
+            tolerance=40.0,
+            limits=TiltLimits(),
+            rng=np.random.default_rng(0),
+            maps=500_000,
+            keep=1,
+        ).support[0]
+        for tilted in (place @ MATRIX.T, mirrored)
+    )
+    assert true > 2 * wrong

@@ -273,3 +273,85 @@ def test_plan_is_one_item_per_pair(fitted: Path) -> None:
     assert json.loads(json.dumps(items[0].inputs)) == items[0].inputs
     axes = [item.inputs["geometry"]["axis_tilted_deg"] for item in items]
     assert abs(axes[0] - axes[1]) < 20
+
+
+def test_commands_lead_from_one_to_the_next(made: TiltPairSet, tmp_path: Path) -> None:
+    """From outside: the command that ``pairs fit`` suggests is one that works."""
+    import subprocess
+    import sys
+
+    program = str(Path(sys.executable).with_name("cryopick"))
+    if not Path(program).is_file():
+        pytest.skip("cryopick is not installed beside this Python")
+
+    def call(*words: str) -> dict[str, Any]:
+        done = subprocess.run(
+            [program, *words, "--json", "--workers", "1"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    fit = call(
+        "pairs", "fit", made.picks("u"), made.picks("t"), "--untilted", *made.micrographs("u"),
+        "--tilted", *made.micrographs("t"), "--particle-diameter", "180", "-o", "fit",
+    )  # fmt: skip
+    words = shlex.split(fit["next_command"])
+    assert words[0] == "cryopick"
+    cut = call(*words[1:])
+    assert cut["pairs"] == len(sides_of(tmp_path / "particle_pairs")[0])
+
+
+def test_half_precision_is_what_is_written(fitted: Path, plain: Path, tmp_path: Path) -> None:
+    run(fitted, tmp_path / "out", float16=True)
+    one, two = sides_of(plain)[1], sides_of(tmp_path / "out")[1]
+    np.testing.assert_allclose(
+        read_particle_images(one), read_particle_images(two), atol=5e-3, rtol=1e-3
+    )
+    stacks = [next((f / "particles").glob("mic0*_tilted.mrcs")) for f in (plain, tmp_path / "out")]
+    full, half = (path.stat().st_size - 1024 for path in stacks)
+    assert half * 2 == full
+
+
+def test_down_sampling_makes_the_pixels_larger(fitted: Path, tmp_path: Path) -> None:
+    outcome = run(fitted, tmp_path / "out", downsample=1.5, box_px=20)
+    untilted, tilted = sides_of(tmp_path / "out")
+    assert untilted.pixel_size_angstrom == tilted.pixel_size_angstrom == 1.5 * PIXEL
+    assert untilted.box_px == 20
+    assert "down-sampled by 1.5" in outcome.summary["method"]
+    # Positions are those in the specimen: RELION's coordinates still count micrograph pixels.
+    block = read_star(tmp_path / "out" / "particles_tilted.star").table_with("rlnCoordinateX")
+    assert block is not None
+    x = block.number("rlnCoordinateX") * PIXEL
+    np.testing.assert_allclose(x, tilted.picks.position_angstrom[:, 0], atol=1e-3)
+    shifted = tilted.picks.position_angstrom - (
+        0 if tilted.shift_angstrom is None else tilted.shift_angstrom
+    )
+    fit = read_star(fitted / "pairs_tilted.star").blocks[0]
+    known = dict(
+        zip(
+            fit.text("cryopickPairId").tolist(),
+            (fit.number("rlnCoordinateX") * PIXEL).tolist(),
+            strict=True,
+        )
+    )
+    wanted = [known[name] for name in tilted.picks.extra["cryopickPairId"].tolist()]
+    np.testing.assert_allclose(shifted[:, 0], wanted, atol=1e-2)
+
+
+def test_contrast_that_is_not_inverted_stays_dark(fitted: Path, tmp_path: Path) -> None:
+    run(fitted, tmp_path / "out", invert=False)
+    untilted, _ = sides_of(tmp_path / "out")
+    assert untilted.dark
+    assert read_particle_images(untilted).mean(axis=0)[BOX // 2, BOX // 2] < -1.5
+
+
+def test_a_run_again_gives_the_same_bytes(fitted: Path, plain: Path, tmp_path: Path) -> None:
+    run(fitted, tmp_path / "out")
+    for side in SIDES:
+        name = f"mic1_u_{side}.mrcs"
+        one, two = (folder / "particles" / name for folder in (plain, tmp_path / "out"))
+        assert one.read_bytes()[1024:] == two.read_bytes()[1024:]
