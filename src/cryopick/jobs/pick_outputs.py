@@ -183,8 +183,10 @@ def _overlay(image: Image, picks: Picks) -> Plot:
         size_angstrom = near.diameter_angstrom if known else np.full(len(near), np.nan)
         size = np.asarray(size_angstrom) / image.grid.pixel_size_angstrom
         circles = add_circles(axes, px, size, cmap="plasma", linewidth=1.2)
-        if near.score is not None:
+        if near.score is not None and np.isfinite(near.score).any():
             circles.set_array(near.score)
+            # A lump of ice may score ten times as high as any particle.
+            circles.set_clim(*np.nanpercentile(near.score, (2, 98)))
     caption = f"{image.name}: {len(near):,} picks shown, bright circles score higher."
     return Plot(title="First image", caption=caption, png=png_of(figure))
 
