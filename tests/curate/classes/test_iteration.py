@@ -19,6 +19,7 @@ SETTINGS = ClassifySettings(
     precision="float32",
     psi_step_deg=15,
     offset_range_angstrom=10.0,
+    temperature=1.0,
 )
 
 
