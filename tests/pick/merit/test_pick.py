@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from cryopick.errors import InputError
 from cryopick.geometry.euler import psi_deg_from_quaternion
@@ -200,11 +201,18 @@ def test_rejected_candidates_stay_with_their_reasons():
     assert len(active(picks)) == 1
     assert set(picks.reason) == {"", "edge", "outside mask"}
     assert set(picks.state) == {"auto", "deleted"}
-    middle = float(np.median(np.asarray(picks.score)))
-    fewer = picks_from_maps(maps, replace(RULES, threshold=middle), name="m")
+
+
+def test_a_higher_threshold_deletes_the_weaker_picks():
+    image, spots = scene()
+    maps = merit_maps(image, two_references(PIXEL), SETTINGS)
+    score = np.asarray(active(picks_from_maps(maps, RULES, name="m")).score)
+    assert len(score) == len(spots)
+    limit = float(score[1:3].mean())
+    fewer = picks_from_maps(maps, replace(RULES, threshold=limit), name="m")
+    assert len(active(fewer)) == 2
     low = fewer[fewer.reason == "below threshold"]
-    assert len(low) == 2
-    assert (np.asarray(low.score) < middle).all()
+    np.testing.assert_array_equal(np.asarray(low.score)[:2], score[2:])
 
 
 def test_relions_suppression_gives_the_same_four():
@@ -234,3 +242,17 @@ def test_what_cannot_be_searched_is_refused():
         merit_maps(volume, two_references(PIXEL), SETTINGS)
     with pytest.raises(InputError, match="no defocus is known"):
         merit_maps(image, two_references(PIXEL), replace(SETTINGS, ctf="full"))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("engine", ["exact", "bank"])
+def test_a_gpu_gives_what_the_processor_gives(engine):
+    image, _ = scene()
+    settings = replace(SETTINGS, engine=engine)
+    one, two = (
+        merit_maps(image, two_references(PIXEL), settings, device=device)
+        for device in ("cpu", "cuda:0")
+    )
+    np.testing.assert_allclose(one.merit, two.merit, atol=5e-3 * np.abs(one.merit).max())
+    assert (one.reference == two.reference).mean() > 0.99

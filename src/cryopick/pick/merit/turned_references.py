@@ -119,17 +119,25 @@ class TurnedReferences:
         # The reference appears turned by -psi from x to y (RELION), so its transform is read at
         # frequencies turned back.
         turned = np.cos(psi) * kx - np.sin(psi) * ky, np.sin(psi) * kx + np.cos(psi) * ky
-        x, y = (
-            torch.from_numpy(
-                np.exp(-2j * np.pi * np.outer(k, self._position)).astype(np.complex64)
-            ).to(self.device)
-            for k in turned
-        )
+        (cos_x, sin_x), (cos_y, sin_y) = (self._waves(k) for k in turned)
         n = len(self._position)
-        # Over x for all references and rows at once, then over y.
-        lines = x @ self._pixels.reshape(-1, n).T.to(torch.complex64)
-        sums = (lines.view(len(x), self.references, n) * y[:, None, :]).sum(-1)
+        columns = self._pixels.reshape(-1, n).T
+        # Over x for all references and rows at once, then over y; real and imaginary parts apart.
+        waves_y = torch.stack([cos_y, sin_y], dim=2)
+        cosine, sine = (
+            torch.bmm((part @ columns).view(-1, self.references, n), waves_y)
+            for part in (cos_x, sin_x)
+        )
+        sums = torch.complex(cosine[..., 0] - sine[..., 1], cosine[..., 1] + sine[..., 0])
         return (sums * self._weight[:, None]).T.contiguous()
+
+    def _waves(self, frequency: NDArray[np.float64]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Cosine and sine ``(f, n)`` of ``exp(-2 pi i k x)`` at the places of the pixels."""
+        import torch
+
+        turns = torch.outer(torch.from_numpy(frequency), torch.from_numpy(self._position))
+        phase = (-2 * np.pi * (turns - turns.round())).float().to(self.device)
+        return phase.cos(), phase.sin()
 
     def mirrored_boxes(self, coefficients: torch.Tensor) -> torch.Tensor:
         """Images ``(m, b, b)`` of some coefficients ``(m, f)``, mirrored through their centre.
