@@ -38,7 +38,7 @@ _AGREEING_GUESSES = 4
 _LEAST_PICKS = 6
 _SETTLING = 10
 # `evidence` against chance that a map needs, and the one at which the search stops. Some 10^7 maps
-# are tried (16 in natural logarithm); unrelated sets reach 13 (benchmarks/tilt_pairs.py).
+# are tried (16 in natural logarithm); sets of picks that share nothing reached 13.
 _ENOUGH = 20.0
 _CERTAIN = 40.0
 _SHARES = (0.3, 0.5, 0.7, 1.0)
