@@ -30,12 +30,13 @@ from measuring.command import Measured
 from measuring.result_file import SHARED_DATA, write_result
 from pick_log_accuracy import SETS, TOLERANCES, ImageSet, score
 
-BOX_PER_DIAMETER, IMAGE_PX = 1.9, 64
+BOX_PER_DIAMETER, IMAGE_PX = 1.5, 64
 CLASSES, ITERATIONS = 10, 15
 DETAIL_ANGSTROM = 20.0
-# Neighbours touch in these images: a wider mask, or longer ways, bring them in.
-MASK_PER_DIAMETER, OFFSET_PER_DIAMETER = 1.0, 0.1
-CIRCLE_PER_DIAMETER, DISTANCE_PER_DIAMETER = 1.2, 0.75
+# Mask of the classes and furthest move, in diameters. Neighbours of β-galactosidase touch: a wider
+# mask, or longer ways, bring them in.
+CHAINS = {"apoferritin": (1.3, 0.2), "bgal": (1.0, 0.1)}
+CIRCLE_PER_DIAMETER, DISTANCE_PER_DIAMETER, BORDER_PER_DIAMETER = 1.2, 0.75, 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,9 +61,12 @@ def halves(images: ImageSet) -> tuple[Half, Half]:
     return found[0], found[1]
 
 
-def references_of(half: Half, images: ImageSet, folder: Path) -> tuple[Path, list[Measured]]:
+def references_of(
+    half: Half, images: ImageSet, folder: Path, *, chain: tuple[float, float]
+) -> tuple[Path, list[Measured]]:
     """Class averages of what ``pick log`` finds; the folder of the stack and its STAR."""
     pixel, diameter = images.pixel_angstrom, images.diameter_angstrom
+    mask, way = chain
     box = 2 * round(BOX_PER_DIAMETER * diameter / pixel / 2)
     runs = [
         own_2d.pick_log(
@@ -84,10 +88,10 @@ def references_of(half: Half, images: ImageSet, folder: Path) -> tuple[Path, lis
             folder / "classes",
             classes=CLASSES,
             iterations=ITERATIONS,
-            mask_diameter_angstrom=MASK_PER_DIAMETER * diameter,
+            mask_diameter_angstrom=mask * diameter,
             options=(
                 "--resolution-limit", DETAIL_ANGSTROM,
-                "--offset-range", OFFSET_PER_DIAMETER * diameter,
+                "--offset-range", way * diameter,
             ),
         ),
     ]  # fmt: skip
@@ -95,7 +99,7 @@ def references_of(half: Half, images: ImageSet, folder: Path) -> tuple[Path, lis
     return own_2d.recentred(averages, folder / "references").parent, runs
 
 
-def measure_set(images: ImageSet, folder: Path) -> dict[str, Any]:
+def measure_set(images: ImageSet, folder: Path, *, chain: tuple[float, float]) -> dict[str, Any]:
     """All pickers on both halves, scored together."""
     picks: dict[str, list[Picks]] = {}
     runs: dict[str, list[Measured]] = {}
@@ -107,7 +111,7 @@ def measure_set(images: ImageSet, folder: Path) -> dict[str, Any]:
     first, second = halves(images)
     for number, (seen, picked) in enumerate(((first, second), (second, first))):
         place = folder / f"half{number}"
-        references, making = references_of(seen, images, place)
+        references, making = references_of(seen, images, place, chain=chain)
         runs.setdefault("making of references", []).extend(making)
         run = own_2d.pick_log(
             picked.images.values(),
@@ -122,8 +126,11 @@ def measure_set(images: ImageSet, folder: Path) -> dict[str, Any]:
             references=references / "class_averages.star",
             pixel_angstrom=images.pixel_angstrom,
             particle_diameter_angstrom=CIRCLE_PER_DIAMETER * images.diameter_angstrom,
-            options=("--min-distance", DISTANCE_PER_DIAMETER * images.diameter_angstrom),
-        )
+            options=(
+                "--min-distance", DISTANCE_PER_DIAMETER * images.diameter_angstrom,
+                "--border", BORDER_PER_DIAMETER * images.diameter_angstrom,
+            ),
+        )  # fmt: skip
         keep("template", own_2d.picks_in(place / "template", picked.grids), run)
         keep("template, whole list", own_2d.long_list(place / "template", picked.grids))
         if relion_2d.is_installed(relion_2d.PICKER):
@@ -204,7 +211,7 @@ def main() -> None:
             folder.mkdir(parents=True, exist_ok=True)
             images = SETS[name](given.data, folder)
             if images is not None:
-                sets[name] = measure_set(images, folder)
+                sets[name] = measure_set(images, folder, chain=CHAINS[name])
                 show(name, sets[name])
     full = set(sets) == set(names) and "relion_version" in results
     write_result("pick_template_real", {**results, "sets": sets}, smaller=not full)
