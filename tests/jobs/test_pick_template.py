@@ -12,6 +12,8 @@ from cryopick.geometry.euler import psi_deg_from_quaternion
 from cryopick.io.images import open_image, write_mrc
 from cryopick.io.picks.dialect import Frame
 from cryopick.io.picks.registry import read_picks
+from cryopick.jobs.candidates import JOB as CANDIDATES
+from cryopick.jobs.candidates import CandidatesParams
 from cryopick.jobs.pick_template import JOB, plan
 from cryopick.jobs.pick_template_params import PickTemplateParams
 from cryopick.model import Grid
@@ -139,6 +141,20 @@ def test_masks_and_contamination(micrographs):
     inner = (np.abs(picks.position_angstrom - [50 * PIXEL, 145 * PIXEL]) < [150, 125]).all(axis=1)
     assert not inner.any()
     assert (micrographs / "clean" / "items" / "007" / "mask.mrc").is_file()
+
+
+def test_candidates_finds_what_the_job_would_have_found(micrographs):
+    inside = np.ones(SHAPE, np.int8)
+    inside[:, :100] = 0
+    write_mrc(micrographs / "mask.mrc", inside, PIXEL, dtype="int8")
+    rules = {"mask": [str(micrographs / "mask.mrc")], "threshold": 0.6, "max_noise_sd": 1.3}
+    run(micrographs, "direct", **rules, min_distance_angstrom=150.0)
+    run(micrographs, "plain")
+    again = CandidatesParams(job=str(micrographs / "plain"), **rules, min_distance_angstrom=150.0)
+    run_job(CANDIDATES, again, micrographs / "again", executor=InlineExecutor())
+    direct, later = (micrographs / name / "picks.star" for name in ("direct", "again"))
+    assert direct.read_text() == later.read_text()
+    assert len(picks_of(micrographs / "again")) > 3
 
 
 def test_a_gaussian_finds_discs(micrographs):

@@ -96,13 +96,14 @@ def work(item: Item, params: PickTemplateParams, worker: Worker) -> None:
     ctf = _ctf_of(item)
     relion = params.suppression == "relion"
     mask, mask_file = _mask(item, params, image, found, worker.folder)
+    # The mask judges candidates only, here as in `candidates`: filling what it leaves out with
+    # noise would make edges, beside which picks are found that are none.
     maps = merit_maps(
         image,
         found.references,
         _settings(params, ctf=ctf is not None),
         optics=None if ctf is None else ctf.optics,
         defocus=None if ctf is None else ctf.defocus,
-        mask=mask,
         per_reference=relion or params.keep_maps == "each",
         device=worker.device,
         cores=worker.cores,
