@@ -15,5 +15,6 @@ def test_the_tutorial_of_template_picking_works_as_shown(tmp_path, monkeypatch, 
     # References of the first classes find what the blobs missed, and classes drop what is wrong.
     assert score("scores", "f1") > max(0.85, score("first_scores", "f1") + 0.1)
     assert score("scores", "recall") > 0.95
-    assert score("good_scores", "precision") > score("scores", "precision")
-    assert score("good_scores", "precision") > 0.95
+    assert score("good_scores", "precision") > score("scores", "precision") + 0.03
+    assert score("good_scores", "precision") > 0.9
+    assert score("good_scores", "recall") > 0.85
