@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick.curate.classes.band import make_band
 from cryopick.curate.classes.state import ClassState
 
 # The order of the columns of `class_features`.
@@ -21,12 +20,10 @@ FEATURES = (
     "edge",
     "solvent",
     "scattered",
-    "detail",
     "sureness",
     "fit",
 )
 _RIM = 0.85
-_DETAIL_PER_DIAMETER = 4.0
 _REGION_PER_DIAMETER = 6.0
 _REGION_LEVEL = 0.25
 _MOST = 6.0
@@ -66,11 +63,10 @@ def class_features(
     Returns
     -------
     ndarray
-        ``(K, 8)`` in the order of `FEATURES`: *resolution*, octaves of detail below the mask's
+        ``(K, 7)`` in the order of `FEATURES`: *resolution*, octaves of detail below the mask's
         diameter; *size*, octaves above an even share of the particles; *edge*, amplitude at the
         rim of the mask over that within; *solvent*, octaves of the mean of matter above the
-        deviation of the solvent; *scattered*, share of matter off the main piece; *detail*, share of the amplitude in waves shorter than a quarter
-        of the diameter; *sureness*, mean posterior of the class; *fit*, mean log likelihood, in
+        deviation of the solvent; *scattered*, share of matter off the main piece; *sureness*, mean posterior of the class; *fit*, mean log likelihood, in
         robust deviations from that of all particles. An empty class has zeros.
     """
     k, box = len(state.average), state.average.shape[-1]
@@ -89,7 +85,6 @@ def class_features(
             np.log2(max(diameter / state.resolution_angstrom[i], 1.0)),
             np.log2(max(share[i], 2.0**-_MOST)),
             *_of_image(image, radius),
-            _detail(state.average[i], field, diameter),
             state.class_probability[own].mean(),
             np.clip((state.log_likelihood[own].mean() - middle) / spread, -_MOST, _MOST),
         ]
@@ -139,13 +134,6 @@ def _of_image(image: NDArray[np.float64], radius_px: float) -> tuple[float, floa
         height = signal[region.inside].mean() - signal[region.solvent].mean()
         solvent = float(np.log2(np.clip(height / max(noise, 1e-30), 2.0**-_MOST, 2.0**_MOST)))
     return float(edge), solvent, region.scattered
-
-
-def _detail(image: NDArray[np.float32], field: float, diameter: float) -> float:
-    band = make_band(len(image))
-    power = np.abs(band.of_images(image[None])[0]) ** 2
-    fine = band.shell > _DETAIL_PER_DIAMETER * field / diameter
-    return float(np.sqrt(power[fine].sum() / max(power.sum(), 1e-30)))
 
 
 def _robust(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from cryopick.curate.classes.features import class_features
 from cryopick.curate.classes.state import ClassState
 from cryopick.errors import InputError
 
 KEEP_ABOVE = 0.5
+_MOST_DEVIATIONS = 2.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +40,10 @@ class Weights:
 
 
 WEIGHTS = Weights(
-    centre=(2.8771, -0.2678, 0.4247, 2.807, 0.027, 0.2402, 0.9341, 0.5719),
-    scale=(0.606, 1.0824, 0.2458, 0.8166, 0.0986, 0.117, 0.0574, 1.4899),
-    weight=(0.1707, 0.431, -1.2888, 0.7063, -0.6248, 2.0565, 0.0248, 0.1666),
-    bias=0.7288,
+    centre=(2.8934, -0.2515, 0.4092, 2.8808, 0.0251, 0.9405, 0.5446),
+    scale=(0.5884, 1.0147, 0.2444, 0.8068, 0.1012, 0.0537, 1.4477),
+    weight=(0.0, 1.0913, -0.9866, 0.2172, -0.3366, 0.0, 0.0),
+    bias=0.1809,
 )
 
 
@@ -59,7 +60,7 @@ class ClassRanking:
     order
         ``(K,)`` places of the classes, the best first.
     features
-        ``(K, 8)`` in the order of `FEATURES`.
+        ``(K, 7)`` in the order of `FEATURES`.
     """
 
     score: NDArray[np.float64]
@@ -99,7 +100,7 @@ def rank_classes(
 
 
 def scores(features: NDArray[np.float64], weights: Weights) -> NDArray[np.float64]:
-    """Logistic scores ``(K,)`` of features ``(K, 8)``.
+    """Logistic scores ``(K,)`` of features ``(K, 7)``.
 
     Examples
     --------
@@ -107,5 +108,19 @@ def scores(features: NDArray[np.float64], weights: Weights) -> NDArray[np.float6
     >>> scores(np.array([[1.0, 5.0], [3.0, 5.0]]), flat).round(3).tolist()
     [0.5, 0.731]
     """
-    scaled = (features - np.array(weights.centre)) / np.array(weights.scale)
-    return 1 / (1 + np.exp(-np.clip(scaled @ np.array(weights.weight) + weights.bias, -30, 30)))
+    terms = scaled(features, weights.centre, weights.scale) @ np.array(weights.weight)
+    return 1 / (1 + np.exp(-np.clip(terms + weights.bias, -30, 30)))
+
+
+def scaled(
+    features: NDArray[np.float64], centre: ArrayLike, scale: ArrayLike
+) -> NDArray[np.float64]:
+    """Deviations of features ``(K, 7)`` from those of the fit; no one of them decides alone.
+
+    Examples
+    --------
+    >>> scaled(np.array([[2.0, 99.0]]), (1.0, 0.0), (2.0, 1.0)).tolist()
+    [[0.5, 2.5]]
+    """
+    deviation = (features - np.asarray(centre)) / np.asarray(scale)
+    return np.clip(deviation, -_MOST_DEVIATIONS, _MOST_DEVIATIONS)
