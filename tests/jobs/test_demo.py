@@ -14,6 +14,10 @@ from cryopick.model import Grid
 
 SMALLER = {
     "micrographs": {"micrographs": 1, "particles": 12, "size_px": (400, 400), "ice_crystals": 0},
+    "particles": {"box_px": 64, "rescale_px": 32},
+    "classes": {"classes": 2, "iterations": 3, "mask_diameter_angstrom": 110.0},
+    "template": {"pixel_size_angstrom": 20.0},
+    "matches": {"angular_step_deg": 40.0},
     "tomogram": {"particles": 3, "vesicles": 0, "size_px": (96, 96, 48), "tilt_step_deg": 10.0,
                  "gold_beads": 0, "ice_angstrom": 480.0},
 }  # fmt: skip

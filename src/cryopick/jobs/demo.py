@@ -1,4 +1,4 @@
-"""``cryopick demo``: simulate, pick, score and hand on, in 2D and 3D, in a few minutes."""
+"""``cryopick demo``: from images to classes and to oriented picks, in 2D and 3D, in minutes."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ HANDED_ON = "handed_on"
 
 PIXEL_2D_ANGSTROM = 2.0
 PIXEL_3D_ANGSTROM = 10.0
+
+
+_PICTURE_LAST = ("pick log", "match")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,29 @@ STAGES = (
         },
     ),
     Stage(
+        name="particles",
+        job="extract particles",
+        heading="Cut out",
+        params={
+            "picks": "@picks/picks.star",
+            "micrographs": ["@micrographs/micrographs/*.mrc"],
+            "ctf": "@micrographs/micrographs.star",
+            "box_px": 96,
+            "rescale_px": 48,
+        },
+    ),
+    Stage(
+        name="classes",
+        job="classify",
+        heading="2D classes",
+        params={
+            "particles": "@particles/particles.star",
+            "classes": 6,
+            "mask_diameter_angstrom": 150.0,
+            "iterations": 12,
+        },
+    ),
+    Stage(
         name="tomogram",
         job="simulate tomogram",
         heading="A tomogram with known truth",
@@ -112,6 +138,42 @@ STAGES = (
         heading="How good they are in 3D",
         params={
             "picks": "@picks_3d/picks.star",
+            "truth": "@tomogram/truth.csv",
+            "tolerance_angstrom": 75.0,
+            "image": ["@tomogram/tomograms/*.mrc"],
+        },
+    ),
+    Stage(
+        name="template",
+        job="template",
+        heading="A template from a map",
+        params={
+            "maps": ["ribosome"],
+            "pixel_size_angstrom": PIXEL_3D_ANGSTROM,
+            "contrast": "dark",
+        },
+    ),
+    Stage(
+        name="matches",
+        job="match",
+        heading="Found by the template, with orientations",
+        params={
+            "tomograms": ["@tomogram/tomograms/*.mrc"],
+            "templates": ["@template/ribosome.mrc"],
+            "masks": ["@template/ribosome_mask.mrc"],
+            "tilts": "@tomogram/tilts/tomo_01.tlt",
+            "dose": "@tomogram/tilts/tomo_01_exposure.txt",
+            "defocus": "@tomogram/tilts/tomo_01_defocus.txt",
+            "ctf_model": "phase-flip",
+            "angular_step_deg": 14.0,
+        },
+    ),
+    Stage(
+        name="score_matches",
+        job="compare",
+        heading="How good these are",
+        params={
+            "picks": "@matches/picks.star",
             "truth": "@tomogram/truth.csv",
             "tolerance_angstrom": 75.0,
             "image": ["@tomogram/tomograms/*.mrc"],
@@ -176,7 +238,7 @@ def _hand_on(root: Path) -> list[tuple[str, str]]:
     if not isinstance(image, Image):
         return []
     frame = Frame(grids={image.name: image.grid}, default_grid=image.grid, box_size_px=40)
-    picks = read_picks(root / "picks_3d" / "picks.star", frame).picks
+    picks = read_picks(root / "matches" / "picks.star", frame).picks
     written: list[tuple[str, str]] = []
     for name, file, whose in (
         ("imod-model", f"{image.name}.mod", "IMOD (3dmod)"),
@@ -191,7 +253,7 @@ def _hand_on(root: Path) -> list[tuple[str, str]]:
 
 def _page(root: Path, stages: Sequence[Stage], handed: list[tuple[str, str]]) -> str:
     sections = [
-        '<header><p class="job">cryopick demo</p><h1>From image to picks, in 2D and 3D</h1>'
+        '<header><p class="job">cryopick demo</p><h1>From images to classes and oriented picks</h1>'
         '<p class="facts"><span>Simulated images, so the truth is known.</span></p></header>'
     ]
     for stage in stages:
@@ -200,8 +262,8 @@ def _page(root: Path, stages: Sequence[Stage], handed: list[tuple[str, str]]) ->
         body = f"<p>{escape(str(summary.get('sentence', '')))}. {link}</p>"
         sections.append(section_html(f"{stage.heading} (cryopick {stage.job})", body))
         shown = list(summary.get("plots", []))
-        # The last figure of a picking job is the picture; the first of a score is its curve.
-        chosen = shown[-1:] if stage.job != "compare" else shown[:1]
+        # The last figure of a picking job is the picture; otherwise the first tells most.
+        chosen = shown[-1:] if stage.job in _PICTURE_LAST else shown[:1]
         sections += [figure_html(root / stage.name, plot) for plot in chosen]
     rows = "".join(
         f'<li><a href="{escape(file)}"><code>{escape(file)}</code></a> for {escape(whose)}</li>'
