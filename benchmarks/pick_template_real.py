@@ -123,7 +123,7 @@ def measure_set(images: ImageSet, folder: Path, *, chain: tuple[float, float]) -
         run = own_2d.pick_template(
             picked.images.values(),
             place / "template",
-            references=references / "class_averages.star",
+            references=references / "class_averages.mrcs",  # all classes, whatever their rank
             pixel_angstrom=images.pixel_angstrom,
             particle_diameter_angstrom=CIRCLE_PER_DIAMETER * images.diameter_angstrom,
             options=(
