@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick.errors import FormatError
+from cryopick.geometry.euler import quaternion_from_psi_deg
 from cryopick.io.file_patterns import located
 from cryopick.io.images import open_image
+from cryopick.io.images.name import referenced_names
 from cryopick.io.metadata.relion_micrographs import defocus_columns
 from cryopick.io.metadata.relion_optics import optics_rows, read_optics
 from cryopick.io.particles.columns import (
@@ -29,7 +31,14 @@ from cryopick.io.particles.columns import (
 )
 from cryopick.io.picks.dialect import Frame
 from cryopick.io.picks.relion import picks_of
-from cryopick.io.picks.relion_columns import extras, magnified, per_row, shared_columns, vectors
+from cryopick.io.picks.relion_columns import (
+    extras,
+    magnified,
+    per_row,
+    score_of,
+    shared_columns,
+    vectors,
+)
 from cryopick.io.star import read_star
 from cryopick.io.star_block import StarBlock, StarFile
 from cryopick.model import ImageStack, Optics, Particles, Picks
@@ -52,7 +61,8 @@ def read_particles(path: str | Path, frame: Frame | None = None) -> Particles:
         STAR file with ``rlnImageName``.
     frame
         Grids of the micrographs; where not given, coordinates count pixels of the size that the
-        file states, from the first one.
+        file states, from the first one. Where nobody states it, positions are NaN, and the
+        coordinates remain columns.
 
     Raises
     ------
@@ -164,34 +174,32 @@ def _picks(
 ) -> Picks:
     # Shifts stay shifts: the position is that of the box.
     kept = {name: values for name, values in block.columns.items() if name not in _OWN}
+    given = frame and (frame.grids or frame.default_grid or frame.pixel_size_angstrom)
+    if not block.has(*_COORDINATES) or (micrograph_pixel is None and not given):
+        return _unplaced(StarBlock(name=block.name, columns=kept, path=block.path), len(block))
+    if micrograph_pixel is not None:
+        kept["rlnMicrographPixelSize"] = micrograph_pixel
     rest = StarBlock(name=block.name, columns=kept, path=block.path)
-    if block.has(*_COORDINATES):
-        frame = frame or Frame()
-        if micrograph_pixel is None and not (
-            frame.grids or frame.default_grid or frame.pixel_size_angstrom
-        ):
-            raise FormatError(
-                path,
-                "states no pixel size of its micrographs",
-                "add rlnMicrographOriginalPixelSize to data_optics",
-            )
-        if micrograph_pixel is not None:
-            rest = StarBlock(
-                name=block.name,
-                columns={**kept, "rlnMicrographPixelSize": micrograph_pixel},
-                path=block.path,
-            )
-        picks = picks_of(star, rest, frame, path).picks
-        extra = {k: v for k, v in picks.extra.items() if k != "rlnMicrographPixelSize"}
-        return replace(picks, extra=extra)
-    # A stack without coordinates: nobody knows where its particles were.
-    n = len(block)
+    picks = picks_of(star, rest, frame or Frame(), path).picks
+    extra = {k: v for k, v in picks.extra.items() if k != "rlnMicrographPixelSize"}
+    return replace(picks, extra=extra)
+
+
+def _unplaced(block: StarBlock, n: int) -> Picks:
+    """Picks of which nobody knows where they were: their columns are carried, not understood."""
+    image = np.full(n, "unknown")
+    if "rlnMicrographName" in block:
+        image = referenced_names(block.text("rlnMicrographName"))
+    psi = block.number("rlnAnglePsi") if "rlnAnglePsi" in block else None
+    _, score = score_of(block, "rlnAutopickFigureOfMerit")
     return Picks(
         position_angstrom=np.full((n, 2), np.nan),
-        image=np.full(n, "unknown"),
+        image=image,
+        orientation=None if psi is None else quaternion_from_psi_deg(psi),
+        score=score,
         source=np.full(n, "relion"),
-        **shared_columns(rest),
-        extra=extras(rest, ()),
+        **shared_columns(block),
+        extra=extras(block, ("rlnAnglePsi", "rlnAutopickFigureOfMerit")),
     )
 
 
