@@ -10,6 +10,7 @@ from cryopick.io.particles import read_particles
 from cryopick.io.picks.dialect import Frame
 from cryopick.io.picks.registry import read_picks
 from cryopick.io.star import read_star
+from cryopick.jobs.pick_references import load_references
 from cryopick.jobs.select import JOB
 from cryopick.jobs.select_outputs import REASON, collect_selection
 from cryopick.jobs.select_params import SelectParams
@@ -82,6 +83,18 @@ def test_chosen_averages_go_along_with_their_particles(files, tmp_path):
     assert outcome.summary["classes_kept"] == [1]
     titles = [plot.title for plot in outcome.plots]
     assert titles == ["Kept classes", "Rejected classes", "Kept particles", "Rejected particles"]
+
+
+def test_a_kept_class_is_selected_whatever_its_ranking_proposed(files, tmp_path):
+    averages = str(files / "class_averages.star")
+    assert [entry.keep for entry in read_classes(averages)] == [True, False]
+    run(files, tmp_path / "out", class_averages=averages, classes="2")
+    [entry] = read_classes(tmp_path / "out" / "class_averages.star")
+    assert (entry.number, entry.keep) == (2, True)
+    found = load_references(
+        str(tmp_path / "out" / "class_averages.star"), None, angstrom_per_px=1.0
+    )
+    assert found.names == ("2",)
 
 
 def test_recentring_moves_averages_and_particles_together(files, tmp_path):

@@ -196,7 +196,7 @@ def _write_averages(
         write_class_averages(
             folder / "class_averages.star",
             [
-                replace(entries[number], image=f"{place:06d}@{stack}")
+                replace(entries[number], image=f"{place:06d}@{stack}", keep=True)
                 for place, number in enumerate(numbers, 1)
             ],
         )
