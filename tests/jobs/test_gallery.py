@@ -50,3 +50,10 @@ def test_fewer_images_than_columns_fill_the_width():
 def test_images_without_contrast_are_grey(value):
     shown = pixels(gallery_png(np.full((1, 16, 16), value, np.float32), tile_px=64))
     assert np.allclose(shown[20:40, 20:40], 0.5, atol=0.02)
+
+
+def test_units_are_drawn_and_not_boxes():
+    """A font without a letter draws the same empty box for each that it lacks."""
+    one = np.zeros((1, 8, 8), np.float32)
+    drawn = {gallery_png(one, captions=[text], tile_px=64) for text in ("Å", "°", "\ue000")}
+    assert len(drawn) == 3

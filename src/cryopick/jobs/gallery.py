@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +48,7 @@ def gallery_png(
     b'PNG'
     """
     # Not by matplotlib: importing it takes longer than all of this.
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     n, tall, wide = images.shape
     columns = min(columns, n)
@@ -56,7 +58,7 @@ def gallery_png(
     below = lines * _LINE_PX + (_GAP_PX if lines else 0)
     step_x, step_y = tile_px + _GAP_PX, high_px + below + _GAP_PX
     sheet = Image.new("L", (columns * step_x - _GAP_PX, rows * step_y - _GAP_PX), _PAPER)
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_FONT_PX)
+    pen, font = ImageDraw.Draw(sheet), _font()
     for i in range(n):
         left, top = i % columns * step_x, i // columns * step_y
         grey = np.rint(255 * _grey(images[i], cut_percent)).astype(np.uint8)
@@ -68,6 +70,22 @@ def gallery_png(
     buffer = io.BytesIO()
     sheet.save(buffer, format="png")
     return buffer.getvalue()
+
+
+def _font() -> Any:
+    """The font that matplotlib brings along (its import would take longer than all the rest)."""
+    from importlib.util import find_spec
+
+    from PIL import ImageFont
+
+    found = find_spec("matplotlib")
+    places = [] if found is None else found.submodule_search_locations or []
+    for place in places:
+        path = Path(place) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+        if path.is_file():
+            return ImageFont.truetype(str(path), _FONT_PX)
+    # Pillow's own font knows neither Å nor °.
+    return ImageFont.load_default(_FONT_PX)
 
 
 def _grey(image: NDArray[np.float32], cut_percent: float) -> NDArray[np.float32]:
