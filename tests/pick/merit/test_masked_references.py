@@ -62,6 +62,13 @@ def test_the_widest_reference_gives_the_diameter():
     ).particle_diameter_angstrom == 30.0  # fmt: skip
 
 
+def test_surroundings_with_the_ripples_of_a_filter_still_tell_it():
+    images = np.random.default_rng(0).normal(0.25, 0.001, (1, 30, 30)).astype(np.float32)
+    images[0, 15, 8:22] = 1
+    references = References(images=images, pixel_size_angstrom=2.0)
+    assert detected_diameter_angstrom(references) == 28.0
+
+
 def test_what_is_given_goes_before_what_is_known_and_that_before_detection():
     blob = gaussian_reference(100.0, 2.0)
     assert mask_references(blob, MeritSettings(), pixel_size_angstrom=2.0).radius_px == 23
@@ -71,7 +78,7 @@ def test_what_is_given_goes_before_what_is_known_and_that_before_detection():
 
 def test_a_diameter_that_cannot_be_told_is_asked_for():
     noisy = np.random.default_rng(0).standard_normal((1, 20, 20))
-    with pytest.raises(InputError, match="give the diameter"):
+    with pytest.raises(InputError, match="give --particle-diameter"):
         detected_diameter_angstrom(References(images=noisy, pixel_size_angstrom=2.0))
 
 

@@ -14,6 +14,8 @@ from cryopick.pick.merit.settings import MeritSettings
 
 # A pixel of a reference belongs to the particle if it differs by more than this from the corner.
 _EMPTY = 1e-6
+# Of what the row spans.
+_NEARLY_EMPTY = 0.01
 _LEAST_RADIUS_PX = 2
 
 
@@ -96,7 +98,7 @@ def detected_diameter_angstrom(references: References) -> float:
     """Width of the widest reference along its central row, told from its corner's grey value.
 
     Works for references whose surroundings are flat, as class averages behind a mask and
-    projections are.
+    projections are; or nearly flat, where a filter came after the mask.
 
     Examples
     --------
@@ -107,14 +109,16 @@ def detected_diameter_angstrom(references: References) -> float:
     """
     rows = references.images[:, references.box_px // 2]
     corner = references.images[:, :1, 0]
-    differs = np.abs(rows - corner) > _EMPTY
-    widths = [int(found[-1] - found[0]) + 1 for row in differs if len(found := np.flatnonzero(row))]
-    if not widths or max(widths) >= references.box_px - 1:
-        raise InputError(
-            "references: the particle's diameter cannot be told from them, as their surroundings "
-            "are not flat; give the diameter"
-        )
-    return max(widths) * references.pixel_size_angstrom
+    away = np.abs(rows - corner)
+    for least in (_EMPTY, _NEARLY_EMPTY * np.ptp(rows, axis=1, keepdims=True)):
+        found = [np.flatnonzero(row) for row in away > least]
+        widths = [int(places[-1] - places[0]) + 1 for places in found if len(places)]
+        if widths and max(widths) < references.box_px - 1:
+            return max(widths) * references.pixel_size_angstrom
+    raise InputError(
+        "references: the particle's diameter cannot be told from them, as their surroundings "
+        "are not flat; give --particle-diameter"
+    )
 
 
 def rescaled(references: References, pixel_size_angstrom: float) -> NDArray[np.float32]:
