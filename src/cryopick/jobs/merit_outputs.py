@@ -236,6 +236,17 @@ def _notes(chosen: SetChoice, params: PeakParams) -> list[str]:
         ]
     if chosen.rule == "given" and params.threshold is None and params.suppression == "relion":
         return [f"--threshold: {RELION_THRESHOLD:g} taken, RELION's own; give another where wanted"]
+    if chosen.skewed and params.threshold is None:
+        how = (
+            "the logarithms of the scores decide"
+            if chosen.rule != "two groups"
+            else "the threshold parts them into two groups, and how many are particles is not known"
+        )
+        return [
+            "the scores reach far beyond those of the references (dense sets, contamination, film "
+            f"edges, or references of very different strength): {how}; look at the picks, and "
+            "give --threshold where they are not what you want"
+        ]
     if chosen.particles is not None and chosen.particles < 1 and chosen.parts:
         return ["the scores show no particles beside the background: look at the picks"]
     return []

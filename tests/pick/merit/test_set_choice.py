@@ -154,3 +154,32 @@ def test_nothing_at_all():
     empty = Candidates(picks=Picks.empty(2), location=0.0, scale=1.0, sample=np.zeros(0))
     chosen = choose_in_set({"a": empty}, SetRules())
     assert len(chosen.parts["a"]) == 0
+
+
+def strong(*, background=500, particles=250, lumps=0, seed=0):
+    """References far weaker than their particles, so that merits are spread over a decade."""
+    rng = np.random.default_rng(seed)
+    noise = -0.4 + 0.2 * np.expm1(np.abs(rng.normal(0, 0.7, background)))
+    score = np.r_[np.exp(rng.normal(1.3, 0.5, particles)), noise, rng.uniform(20, 60, lumps)]
+    picks = Picks.of(rng.random((len(score), 2)), image="a", score=score, state="auto")
+    return Candidates(picks=picks, location=-0.4, scale=0.2, sample=score)
+
+
+@pytest.mark.parametrize(("background", "rule"), [(700, "best F1"), (120, "two groups")])
+def test_strong_particles_are_not_lost_to_a_fit_that_cannot_hold_them(background, rule):
+    one = strong(background=background, lumps=12)
+    chosen = choose_in_set({"a": one}, SetRules())
+    true = np.arange(len(one.sample)) < 250
+    found = taken(chosen.parts["a"])
+    kept = chosen.parts["a"].score[found]
+    assert (chosen.skewed, chosen.rule) == (True, rule)
+    assert np.isin(one.sample[true], kept).mean() > 0.9
+    assert np.isin(kept, one.sample[true]).mean() > 0.85
+    known = chosen.precision["a"] is not None
+    assert known == (chosen.particles is not None) == (rule == "best F1")
+
+
+def test_a_strict_rate_is_no_sign_of_skewed_scores():
+    chosen = choose_in_set({"a": one(spread=0.2)}, SetRules(fdr=1e-9))
+    assert not chosen.skewed
+    assert chosen.rule == "false discovery rate"

@@ -13,12 +13,13 @@ from cryopick.errors import InputError
 from cryopick.model import Picks, delete
 from cryopick.pick.merit.defocus_trend import DefocusTrend, fit_defocus_trend
 from cryopick.pick.merit.precision import ParticleOdds, best_threshold, particle_odds
+from cryopick.pick.merit.skewed import odds_of_skewed, takes_too_few, upper_group
 
 MERIT_AS_MEASURED = "cryopickMeritAsMeasured"
 _FEW_SD = 5.0
 _CAUTIOUS_FDR = 0.05
 
-Rule = Literal["given", "best F1", "false discovery rate", "sd above background"]
+Rule = Literal["given", "best F1", "false discovery rate", "two groups", "sd above background"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,6 +86,8 @@ class SetChoice:
         Estimated share of them that was taken; None: not known.
     trend
         None: scores were not normalised.
+    skewed
+        Whether scores were too skewed for the usual estimate (`odds_of_skewed`).
     """
 
     parts: Mapping[str, Picks]
@@ -94,6 +97,7 @@ class SetChoice:
     particles: float | None
     recall: float | None
     trend: DefocusTrend | None
+    skewed: bool = False
 
     @property
     def mean_precision(self) -> float | None:
@@ -136,15 +140,10 @@ def choose_in_set(candidates: Mapping[str, Candidates], rules: SetRules) -> SetC
     fit = [np.asarray(p.state != "deleted") for p in parts.values()]
     score = _joined([np.asarray(p.score)[f] for p, f in zip(parts.values(), fit, strict=True)])
     number = np.repeat(np.arange(len(fit)), [int(f.sum()) for f in fit])
-    odds = _odds(candidates, trend)
-    probability = None
-    if odds is not None:
-        merits = [
-            _alike(np.asarray(one.picks.score)[f], one, trend)
-            for one, f in zip(candidates.values(), fit, strict=True)
-        ]
-        probability = odds.probability(_joined(merits), number)
-    threshold, rule = _threshold(score, probability, odds, candidates, rules, used)
+    found = _estimate(candidates, fit, score, number, rules, trend)
+    threshold, rule, probability = found.threshold, found.rule, found.probability
+    if rules.threshold is not None:
+        threshold, rule = rules.threshold, "given"
     finished = {name: _cut(part, threshold, rules.max_picks) for name, part in parts.items()}
     taken = (score >= threshold) & ~_surplus(score, number, rules.max_picks)
     return SetChoice(
@@ -155,13 +154,67 @@ def choose_in_set(candidates: Mapping[str, Candidates], rules: SetRules) -> SetC
         particles=None if probability is None else float(probability.sum()),
         recall=_recall(taken, probability),
         trend=used,
+        skewed=found.skewed,
     )
 
 
-def _odds(candidates: Mapping[str, Candidates], trend: DefocusTrend | None) -> ParticleOdds | None:
-    samples = [_alike(one.sample, one, trend) for one in candidates.values()]
-    number = np.repeat(np.arange(len(samples)), [len(sample) for sample in samples])
-    return particle_odds(_joined(samples), number, micrographs=len(samples))
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Estimate:
+    """A threshold, and the probability of each candidate to be a particle."""
+
+    threshold: float
+    rule: Rule
+    probability: NDArray[np.float64] | None
+    skewed: bool = False
+
+
+def _estimate(
+    candidates: Mapping[str, Candidates],
+    fit: Sequence[NDArray[np.bool_]],
+    score: NDArray[np.float64],
+    number: NDArray[np.int64],
+    rules: SetRules,
+    trend: DefocusTrend | None,
+) -> _Estimate:
+    """Choose a threshold for the candidates that are fit, with what the scores tell of them."""
+    parts = list(candidates.values())
+    measured = [_measured(one.picks)[f] for one, f in zip(parts, fit, strict=True)]
+    sample = _joined([_alike(one.sample, one, trend) for one in parts])
+    of_sample = np.repeat(np.arange(len(parts)), [len(one.sample) for one in parts])
+    merit = _joined([_alike(m, one, trend) for m, one in zip(measured, parts, strict=True)])
+    odds = particle_odds(sample, of_sample, micrographs=len(parts))
+    if odds is None:
+        level = _few_sd(candidates, trend if rules.normalise else None)
+        return _Estimate(threshold=level, rule="sd above background", probability=None)
+    found = _chosen(score, merit, number, odds, rules.fdr)
+    usual = found if rules.fdr is None else _chosen(score, merit, number, odds, None)
+    if not takes_too_few(_joined(measured), score >= usual.threshold):
+        return found
+    level, spread = _background(trend)
+    sample, merit = (sample - level) / spread, (merit - level) / spread
+    odds = odds_of_skewed(sample, of_sample, micrographs=len(parts))
+    if odds is not None:
+        return replace(_chosen(score, merit, number, odds, rules.fdr), skewed=True)
+    upper = (merit > upper_group(sample)).astype(np.float64)
+    level = best_threshold(score, upper)
+    return _Estimate(threshold=level, rule="two groups", probability=None, skewed=True)
+
+
+def _chosen(
+    score: NDArray[np.float64],
+    merit: NDArray[np.float64],
+    number: NDArray[np.int64],
+    odds: ParticleOdds,
+    fdr: float | None,
+) -> _Estimate:
+    probability = odds.probability(merit, number)
+    # Where the scores show no particles there is no F1 to be estimated.
+    fdr = _CAUTIOUS_FDR if fdr is None and not odds.shows_particles else fdr
+    return _Estimate(
+        threshold=best_threshold(score, probability, fdr=fdr),
+        rule="best F1" if fdr is None else "false discovery rate",
+        probability=probability,
+    )
 
 
 def _trend(candidates: Mapping[str, Candidates]) -> DefocusTrend | None:
@@ -183,11 +236,15 @@ def _scored(one: Candidates, trend: DefocusTrend | None) -> Picks:
     picks = one.picks
     if picks.state is None:
         picks = replace(picks, state=np.full(len(picks), "auto"))
-    score = np.zeros(len(picks)) if picks.score is None else picks.score
+    score = _measured(picks)
     if trend is None or one.defocus_um is None:
         return replace(picks, score=score)
     normal = trend.normalised(score, np.full(len(score), one.defocus_um))
     return replace(picks, score=normal, extra={**picks.extra, MERIT_AS_MEASURED: score})
+
+
+def _measured(picks: Picks) -> NDArray[np.float64]:
+    return np.zeros(len(picks)) if picks.score is None else picks.score.astype(np.float64)
 
 
 def _alike(
@@ -200,28 +257,22 @@ def _alike(
     return (merit - one.location) / one.scale
 
 
-def _threshold(
-    score: NDArray[np.float64],
-    probability: NDArray[np.float64] | None,
-    odds: ParticleOdds | None,
-    candidates: Mapping[str, Candidates],
-    rules: SetRules,
-    trend: DefocusTrend | None,
-) -> tuple[float, Rule]:
-    if rules.threshold is not None:
-        return rules.threshold, "given"
-    if probability is not None and odds is not None:
-        # Where the scores show no particles there is no F1 to be estimated.
-        fdr = _CAUTIOUS_FDR if rules.fdr is None and not odds.shows_particles else rules.fdr
-        rule: Rule = "best F1" if fdr is None else "false discovery rate"
-        return best_threshold(score, probability, fdr=fdr), rule
+def _background(trend: DefocusTrend | None) -> tuple[float, float]:
+    """Level and spread of the background on the scale of `_alike`."""
+    if trend is None:
+        return 0.0, 1.0
+    level, spread = trend.at(np.array([trend.centre_um]))
+    return float(level[0]), float(spread[0])
+
+
+def _few_sd(candidates: Mapping[str, Candidates], trend: DefocusTrend | None) -> float:
+    """Score a few standard deviations above the background."""
     if not candidates:
-        return 0.0, "sd above background"
+        return 0.0
     if trend is not None:
-        level, spread = trend.at(np.array([trend.centre_um]))
-        return float(level[0] + _FEW_SD * spread[0]), "sd above background"
-    high = [one.location + _FEW_SD * one.scale for one in candidates.values()]
-    return float(np.median(high)), "sd above background"
+        level, spread = _background(trend)
+        return level + _FEW_SD * spread
+    return float(np.median([one.location + _FEW_SD * one.scale for one in candidates.values()]))
 
 
 def _cut(picks: Picks, threshold: float, max_picks: int | None) -> Picks:
