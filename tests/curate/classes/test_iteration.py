@@ -4,9 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from class_sets import BOX, PIXEL, class_set
-from cryopick.curate.classes.iteration import LEAST_OFFSET_SIGMA_PX, next_state, temperature
+from class_sets import BOX, PIXEL, class_set, drawn
+from cryopick.curate.classes.iteration import (
+    LEAST_OF_LOW,
+    LEAST_OFFSET_SIGMA_PX,
+    next_state,
+    telling_shell,
+    temperature,
+    trusted_noise,
+)
 from cryopick.curate.classes.prepare import prepare
 from cryopick.curate.classes.settings import ClassifySettings
 from cryopick.curate.classes.start import first_state
@@ -122,6 +130,47 @@ def test_noise_is_told_from_signal_in_every_shell(noise):
     found = state.noise_power[1 : state.band_px]
     assert found.min() > 0.5
     assert found[1:].max() < (3 if noise == 1 else 12)
+
+
+def smoothed_set(n, *, seed=0, width_px=2.0, noise=0.3):
+    """Particles as a denoiser leaves them: noise of the same blobs as the particles are made of."""
+    rng = np.random.default_rng(seed)
+    blobs = ndimage.gaussian_filter(rng.normal(size=(n, BOX, BOX)), (0, width_px, width_px))
+    blobs *= noise / blobs.std()
+    images = np.stack([drawn(0, turn_deg=rng.uniform(0, 360), width=2.0) for _ in range(n)])
+    return ((images + blobs) / noise).astype(np.float32)
+
+
+def test_noise_that_is_nearly_white_is_trusted_as_measured():
+    noise = np.array([1.2, 1.2, 1.1, 1.0, 0.9, 0.4, 0.2])
+    np.testing.assert_array_equal(trusted_noise(noise, 3), noise)
+    assert telling_shell(noise, 3) == 6
+
+
+def test_noise_does_not_count_as_far_below_that_at_low_frequency():
+    noise = np.array([40.0, 40.0, 25.0, 2.0, 0.5, 1e-3, 1e-4])
+    trusted = trusted_noise(noise, 2)
+    low = (40 + 2 * 25) / 3
+    np.testing.assert_allclose(trusted[5:], LEAST_OF_LOW * low)
+    np.testing.assert_array_equal(trusted[:3], noise[:3])
+    assert telling_shell(noise, 2) == 4
+    np.testing.assert_allclose(trusted_noise(7 * noise, 2), 7 * trusted)
+
+
+def test_smoothed_images_do_not_run_away():
+    """Their measured noise would make every comparison of fine detail decisive."""
+    images = smoothed_set(120)
+    settings = replace(SETTINGS, iterations=8, mask_diameter_angstrom=80.0)
+    run = prepare(images, PIXEL, settings, None)
+    state = first_state(run, None)
+    for _ in range(settings.iterations):
+        state = next_state(run, state)
+    assert state.band_px < run.band.radius_px
+    assert state.offset_sigma_px < 1.5
+    # Where they run away, all end in one class, each in a hundred poses, and change it every time.
+    assert state.class_size.max() < 100
+    assert state.probability.mean() > 0.3
+    assert state.changed < 0.7
 
 
 def test_shapes(run, states):

@@ -30,6 +30,12 @@ _SETTLING = 0.5
 _MOVING = 0.75
 # Of the power of the images in a shell, so that no shell decides alone.
 _LEAST_NOISE = 0.02
+# Noise counts as no weaker than this share of that at low frequency. That of recorded images is
+# nearly white; where an image was smoothed, fine detail is what the mask's edge leaks of the coarse
+# one, which would be counted again and again, and align particles by the edge.
+LEAST_OF_LOW = 0.1
+# Below this share of what counts as noise a shell says nothing, and is left out.
+SILENT = 0.003
 
 
 def next_state(run: Run, state: ClassState) -> ClassState:
@@ -68,6 +74,35 @@ def temperature(run: Run, iteration: int) -> float:
     return float(run.settings.temperature**left)
 
 
+def trusted_noise(noise_power: NDArray[np.float64], low_px: int) -> NDArray[np.float64]:
+    """Noise ``(S,)`` that images are judged by: nowhere far below that of shells up to ``low_px``.
+
+    Examples
+    --------
+    >>> trusted_noise(np.array([1.0, 1.0, 1.0, 0.5, 0.001]), 2)
+    array([1. , 1. , 1. , 0.5, 0.1])
+    """
+    return np.maximum(noise_power, _least_noise(noise_power, low_px))
+
+
+def telling_shell(noise_power: NDArray[np.float64], low_px: int) -> int:
+    """Last shell in which images hold more than a trace of what counts as noise.
+
+    Examples
+    --------
+    >>> telling_shell(np.array([1.0, 1.0, 1.0, 0.5, 1e-4]), 2)
+    3
+    """
+    heard = noise_power >= SILENT * _least_noise(noise_power, low_px)
+    return max(low_px, int(np.flatnonzero(heard)[-1]))
+
+
+def _least_noise(noise_power: NDArray[np.float64], low_px: int) -> float:
+    # Shells hold as many Fourier pixels as they are wide.
+    low = np.arange(1, low_px + 1)
+    return float(LEAST_OF_LOW * (low * noise_power[low]).sum() / low.sum())
+
+
 def _batch(run: Run, iteration: int) -> NDArray[np.int64]:
     """Particles to look at in an iteration; all in the last one."""
     n, size = run.particles, run.settings.batch_size
@@ -93,7 +128,7 @@ def _pass(
     prior = Prior(
         class_weight=state.class_weight,
         offset_sigma_px=state.offset_sigma_px,
-        noise_power=state.noise_power,
+        noise_power=trusted_noise(state.noise_power, run.first_shell),
         temperature=temperature(run, state.iteration + 1),
     )
     total = Maximisation(
@@ -253,6 +288,7 @@ def with_averages(
     reached = int(resolved_shell(together[None])[0])
     least = state.band_px if state.iteration <= 1 else min(state.band_px, band.radius_px)
     next_band = max(reached + SHELLS_BEYOND, min(least, band.radius_px))
+    telling = telling_shell(state.noise_power, run.first_shell)
     return replace(
         state,
         average=band.to_images(new.coefficients, box_px=box),
@@ -269,7 +305,7 @@ def with_averages(
         ssnr=wide(new.ssnr),
         frc=wide(new.frc),
         resolution_angstrom=resolution,
-        band_px=int(min(next_band, run.band.radius_px)),
+        band_px=int(min(next_band, telling, run.band.radius_px)),
         numerator=numerator,
         denominator=denominator,
     )
