@@ -35,7 +35,7 @@ def micrographs_plot(
     figure = Figure(figsize=(6, 4.2), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
     upper.plot(x, list(counts.values()), ".", color=_PICKS)
-    upper.set_ylim(0, 1.05 * max(1, *counts.values()))
+    upper.set_ylim(0, 1.05 * max([1, *counts.values()]))
     upper.set_ylabel("picks")
     estimated = [precision.get(name) for name in counts]
     lower.plot(x, [np.nan if v is None else v for v in estimated], ".", color=_OTHER)

@@ -167,7 +167,7 @@ def _histogram(picks: Picks, thresholds: Mapping[str, float]) -> Plot:
 def _per_image(counts: Mapping[str, int]) -> Plot:
     figure, axes = _figure(6, 2.5)
     axes.plot(range(1, len(counts) + 1), list(counts.values()), ".-", color="#2b6cb0")
-    axes.set_ylim(0, 1.05 * max(1, *counts.values()))
+    axes.set_ylim(0, 1.05 * max([1, *counts.values()]))
     axes.locator_params(axis="x", integer=True)
     axes.set_xlabel("image, in order")
     axes.set_ylabel("picks")
