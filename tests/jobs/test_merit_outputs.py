@@ -90,6 +90,25 @@ def test_too_few_candidates_are_said_to_be(tmp_path):
     assert "too few candidates" in outcome.warnings[-1]
 
 
+def test_scores_that_the_usual_estimate_does_not_fit_are_said_to_be(tmp_path):
+    rng = np.random.default_rng(0)
+    place = rng.uniform(100, 1100, (340, 2))
+    merit = np.r_[np.exp(rng.normal(1.3, 0.4, 220)), rng.exponential(0.05, 120)]
+    crowd = judge_pool(
+        pool_of(place, merit, name="a", scale=0.05), PeakRules(min_distance_angstrom=0.0)
+    )
+    folder = tmp_path / "items" / "i"
+    folder.mkdir(parents=True)
+    save_candidates(folder, [crowd], [facts("a", tmp_path)])
+    item = Item(id="i", inputs={}, cost=Cost(memory_bytes=1, seconds=1))
+    outcome = collect_merit(tmp_path, [item], PeakParams(), next_command="next")
+    assert outcome.summary["threshold_rule"] == "two groups"
+    assert outcome.summary["estimated_particles"] is None
+    assert any("into two groups" in line for line in outcome.warnings)
+    given = collect_merit(tmp_path, [item], PeakParams(threshold=1.0), next_command="next")
+    assert not any("two groups" in line for line in given.warnings)
+
+
 def test_facts_to_disk_and_back(tmp_path):
     known = facts("a", tmp_path, labels=("3", "5"), mask="mask.mrc")
     save_candidates(tmp_path, [judged("a", 3)], [known])

@@ -5,7 +5,13 @@ import pytest
 
 from cryopick.errors import InputError
 from cryopick.io.images import write_mrc
-from cryopick.jobs.micrograph_masks import clean_mask, mask_of, masks_by_name, open_mask
+from cryopick.jobs.micrograph_masks import (
+    clean_mask,
+    mask_of,
+    mask_without_margins,
+    masks_by_name,
+    open_mask,
+)
 from cryopick.model import Grid, Image
 
 GRID = Grid(shape=(120, 160), pixel_size_angstrom=2.0)
@@ -80,3 +86,22 @@ def test_contamination_and_the_users_mask_both_count(own_px):
     assert not allowed_at(both, 80, 110)
     assert not allowed_at(both, 200, 200)
     assert allowed_at(both, 200, 30)
+
+
+def test_margins_and_the_own_mask_both_count():
+    pixels = np.random.default_rng(0).normal(size=GRID.shape).astype(np.float32)
+    plain = Image(data=pixels.copy(), grid=GRID, name="m")
+    inside = np.ones(GRID.shape, np.int8)
+    inside[:, 100:] = 0
+    own = Image(data=inside, grid=GRID, name="own")
+    assert mask_without_margins(plain, None) is None
+    assert mask_without_margins(plain, own) is None
+    pixels[:12] = pixels[12]
+    image = Image(data=pixels, grid=GRID, name="m")
+    alone = mask_without_margins(image, None)
+    assert alone is not None
+    assert 0.85 < alone.read().mean() < 0.93
+    both = mask_without_margins(image, own).read()
+    assert both[:10].max() == 0
+    assert both[:, 100:].max() == 0
+    assert both[16:, :100].min() == 1

@@ -143,6 +143,21 @@ def test_masks_and_contamination(micrographs):
     assert (micrographs / "clean" / "items" / "007" / "mask.mrc").is_file()
 
 
+def test_nothing_is_picked_in_margins_that_repeat_a_row(micrographs):
+    """Here and in what `candidates` makes of it."""
+    for name in ("007", "1e5"):
+        pixels = micrograph()
+        pixels[:20] = pixels[22]
+        pixels[:20, 120:160] -= 4.0
+        write_mrc(micrographs / "mics" / f"{name}.mrc", pixels, PIXEL)
+    _, summary = run(micrographs, threshold=-9.0, border_angstrom=0.0)
+    assert picks_of(micrographs / "out").position_angstrom[:, 1].min() > 18 * PIXEL
+    assert summary["discarded"]["outside mask"] > 2
+    asked = CandidatesParams(job=str(micrographs / "out"), threshold=-8.0)
+    run_job(CANDIDATES, asked, micrographs / "again", executor=InlineExecutor())
+    assert picks_of(micrographs / "again").position_angstrom[:, 1].min() > 18 * PIXEL
+
+
 def test_candidates_finds_what_the_job_would_have_found(micrographs):
     inside = np.ones(SHAPE, np.int8)
     inside[:, :100] = 0

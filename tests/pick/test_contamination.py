@@ -6,7 +6,7 @@ import pytest
 from cryopick.errors import InputError
 from cryopick.io.images import open_image
 from cryopick.model import Grid, Image
-from cryopick.pick.contamination import find_contamination
+from cryopick.pick.contamination import find_contamination, find_margins
 from cryopick.simulate.maps import load_map
 from cryopick.simulate.micrographs import MicrographRecipe, simulate_micrograph
 from shared_data import shared
@@ -90,6 +90,21 @@ def test_margins_that_repeat_a_row(side):
     rows = {"top": [5, 200], "bottom": [394, 200], "left": [200, 5], "right": [200, 474]}
     assert allowed(found, [rows[side], [200, 240]]).tolist() == [0, 1]
     assert 0.03 < found.margin < 0.12
+
+
+@pytest.mark.parametrize("side", ["top", "bottom", "left", "right"])
+def test_margins_alone_leave_out_nothing_else(side):
+    pixels, _ = particles()
+    pixels[150:210, 200:260] -= 30.0
+    assert find_margins(image_of(pixels)) is None
+    turned = {"top": pixels, "bottom": pixels[::-1], "left": pixels.T, "right": pixels.T[::-1]}
+    turned[side][:25] = turned[side][25]
+    found = find_margins(image_of(pixels))
+    outside = 1 - np.asarray(found.read())
+    assert outside.mean() == pytest.approx(25 / len(turned[side]), abs=0.012)
+    rows = {"top": [5, 200], "bottom": [394, 200], "left": [200, 5], "right": [200, 474]}
+    px = found.grid.to_px(np.array([rows[side][::-1], [230, 180]]) * PIXEL).round().astype(int)
+    assert found.read()[tuple(px[:, ::-1].T)].tolist() == [0, 1]
 
 
 def test_what_is_found_moves_with_the_image_and_does_not_depend_on_its_scale():

@@ -243,7 +243,7 @@ def _notes(chosen: SetChoice, params: PeakParams) -> list[str]:
             else "the threshold parts them into two groups, and how many are particles is not known"
         )
         return [
-            "the scores reach far beyond those of the references (dense sets, contamination, film "
+            "the scores are not those of few particles in much background (dense sets, lumps, film "
             f"edges, or references of very different strength): {how}; look at the picks, and "
             "give --threshold where they are not what you want"
         ]

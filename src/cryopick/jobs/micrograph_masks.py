@@ -78,7 +78,32 @@ def clean_mask(image: Image, particle_diameter_angstrom: float, own: Image | Non
     """
     from cryopick.pick.contamination import find_contamination
 
-    found = find_contamination(image, particle_diameter_angstrom).mask
+    return _both(own, find_contamination(image, particle_diameter_angstrom).mask)
+
+
+def mask_without_margins(image: Image, own: Image | None) -> Image | None:
+    """Leave out margins that repeat a row, and what the user's own mask leaves out.
+
+    Parameters
+    ----------
+    image
+        The micrograph.
+    own
+        The user's mask; None: there is none.
+
+    Returns
+    -------
+    Image or None
+        None: the micrograph has no such margins, so that ``own`` alone counts.
+    """
+    from cryopick.pick.contamination import find_margins
+
+    found = find_margins(image)
+    return None if found is None else _both(own, found)
+
+
+def _both(own: Image | None, found: Image) -> Image:
+    """Where both masks allow picks."""
     if own is None:
         return found
     # On the finer of both grids, at its places.

@@ -23,7 +23,13 @@ from cryopick.jobs.merit_outputs import (
     save_candidates,
 )
 from cryopick.jobs.micrograph_ctf import MicrographCtf, micrograph_ctfs
-from cryopick.jobs.micrograph_masks import clean_mask, mask_of, masks_by_name, open_mask
+from cryopick.jobs.micrograph_masks import (
+    clean_mask,
+    mask_of,
+    mask_without_margins,
+    masks_by_name,
+    open_mask,
+)
 from cryopick.jobs.pick_outputs import open_for_picking
 from cryopick.jobs.pick_references import GAUSS, PickReferences, cached_references
 from cryopick.jobs.pick_template_params import PickTemplateParams
@@ -187,9 +193,12 @@ def _mask(
     """The mask, and its file: one that was found here is kept for `candidates`."""
     path = item.inputs["mask"]
     own = None if path is None else open_mask(path, image.grid)
-    if not params.reject_contamination:
+    if params.reject_contamination:
+        mask = clean_mask(image, _diameter(found, params), own)
+    else:
+        mask = mask_without_margins(image, own)
+    if mask is None:
         return own, path
-    mask = clean_mask(image, _diameter(found, params), own)
     write_mrc(folder / MASK, mask.read(), mask.grid.pixel_size_angstrom, dtype="int8")
     return mask, MASK
 

@@ -135,7 +135,9 @@ class PickTemplateParams(PeakParams):
         MeritSettings.particle_contrast, description="Particles in the micrographs"
     )
     reject_contamination: bool = param(
-        False, description="Leave out ice, carbon and other contamination, found in the micrograph"
+        False,
+        description="Leave out ice, carbon and other contamination, found in the micrograph; "
+        "margins that repeat a row are left out always",
     )
     keep_maps: KeptMaps = param(
         "best",

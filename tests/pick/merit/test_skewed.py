@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cryopick.pick.merit.precision import best_threshold
-from cryopick.pick.merit.skewed import odds_of_skewed, takes_too_few, upper_group
+from cryopick.pick.merit.skewed import is_crowded, odds_of_skewed, takes_too_few, upper_group
 
 
 def skewed(background, particles, *, seed=0):
@@ -49,8 +49,22 @@ def test_where_most_candidates_are_particles_two_groups_remain():
     rng = np.random.default_rng(1)
     score = np.r_[rng.exponential(1.0, 400), rng.normal(9, 2, 800), 25, 40, 60]
     true = np.arange(len(score)) >= 400
-    assert odds_of_skewed(score, np.zeros(len(score), dtype=np.int64), micrographs=1) is None
+    assert is_crowded(score)
     assert f1(score, true, upper_group(score)) > 0.97
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_crowd_without_two_groups(seed):
+    rng = np.random.default_rng(seed)
+    for score in (
+        rng.exponential(1.0, 2000),
+        np.abs(rng.normal(0, 2, 2000)),
+        rng.uniform(0, 5, 2000),
+        skewed(2500, 800, seed=seed)[0],
+        np.ones(50),
+        np.zeros(0),
+    ):
+        assert not is_crowded(score)
 
 
 def test_a_few_lumps_do_not_move_the_groups():

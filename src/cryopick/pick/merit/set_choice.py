@@ -13,7 +13,7 @@ from cryopick.errors import InputError
 from cryopick.model import Picks, delete
 from cryopick.pick.merit.defocus_trend import DefocusTrend, fit_defocus_trend
 from cryopick.pick.merit.precision import ParticleOdds, best_threshold, particle_odds
-from cryopick.pick.merit.skewed import odds_of_skewed, takes_too_few, upper_group
+from cryopick.pick.merit.skewed import is_crowded, odds_of_skewed, takes_too_few, upper_group
 
 MERIT_AS_MEASURED = "cryopickMeritAsMeasured"
 _FEW_SD = 5.0
@@ -87,7 +87,7 @@ class SetChoice:
     trend
         None: scores were not normalised.
     skewed
-        Whether scores were too skewed for the usual estimate (`odds_of_skewed`).
+        Whether scores were too skewed, or particles too many, for the usual estimate (`skewed`).
     """
 
     parts: Mapping[str, Picks]
@@ -188,14 +188,15 @@ def _estimate(
         return _Estimate(threshold=level, rule="sd above background", probability=None)
     found = _chosen(score, merit, number, odds, rules.fdr)
     usual = found if rules.fdr is None else _chosen(score, merit, number, odds, None)
-    if not takes_too_few(_joined(measured), score >= usual.threshold):
-        return found
     level, spread = _background(trend)
-    sample, merit = (sample - level) / spread, (merit - level) / spread
-    odds = odds_of_skewed(sample, of_sample, micrographs=len(parts))
+    sample, merit_sd = (sample - level) / spread, (merit - level) / spread
+    crowded = is_crowded(sample)
+    if not crowded and not takes_too_few(_joined(measured), score >= usual.threshold):
+        return found
+    odds = None if crowded else odds_of_skewed(sample, of_sample, micrographs=len(parts))
     if odds is not None:
-        return replace(_chosen(score, merit, number, odds, rules.fdr), skewed=True)
-    upper = (merit > upper_group(sample)).astype(np.float64)
+        return replace(_chosen(score, merit_sd, number, odds, rules.fdr), skewed=True)
+    upper = (merit_sd > upper_group(sample)).astype(np.float64)
     level = best_threshold(score, upper)
     return _Estimate(threshold=level, rule="two groups", probability=None, skewed=True)
 

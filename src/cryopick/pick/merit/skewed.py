@@ -2,7 +2,8 @@
 
 A merit is the exponential of a likelihood: strong references, lumps and film edges stretch it far
 beyond the bell that `particle_odds` expects of particles. The logarithm of the scores tells better
-then; and in crowded sets, whose larger half are particles, the two groups that part best.
+then. In crowded sets, whose larger half are particles, no fit that begins at the median can find
+the background; there the two groups that part best remain.
 """
 
 from __future__ import annotations
@@ -49,6 +50,31 @@ def takes_too_few(merit: NDArray[np.float64], taken: NDArray[np.bool_]) -> bool:
     return int((strong & taken).sum()) < _LEAST_TAKEN * count
 
 
+def is_crowded(score: NDArray[np.float64]) -> bool:
+    """Tell whether scores fall into two clear groups of which the upper one is the larger.
+
+    Parameters
+    ----------
+    score
+        ``(n,)`` of candidates, in deviations above the background's level.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> low, high = rng.exponential(1, 300), rng.normal(9, 1, 600)
+    >>> is_crowded(np.r_[low, high]), is_crowded(np.r_[low, high[:200]])
+    (True, False)
+    """
+    value = _logarithm(score, linear_to=_LINEAR_TO_PART)
+    if len(value) < _FEWEST or not np.ptp(value) > 0:
+        return False
+    above = value > between_two_groups(value)
+    share = float(above.mean())
+    apart = float(value[above].mean() - value[~above].mean())
+    between = share * (1 - share) * apart**2
+    return share > 0.5 and between > _CLEARLY_TWO * float(value.var())
+
+
 def odds_of_skewed(
     score: NDArray[np.float64], micrograph: NDArray[np.int64], *, micrographs: int
 ) -> ParticleOdds | None:
@@ -64,12 +90,8 @@ def odds_of_skewed(
     Returns
     -------
     ParticleOdds or None
-        Of scores as given. None: the logarithms show no particles, or more than half of the
-        candidates seem to be particles, of which `particle_odds` knows nothing.
+        Of scores as given. None: the logarithms show no particles.
     """
-    value = _logarithm(score, linear_to=_LINEAR_TO_PART)
-    if len(value) and _clearly_two(value) and np.mean(value > between_two_groups(value)) > 0.5:
-        return None
     value = _logarithm(score, linear_to=_LINEAR_TO_MIX)
     odds = particle_odds(value, micrograph, micrographs=micrographs)
     if odds is None or not odds.shows_particles:
@@ -93,12 +115,3 @@ def upper_group(score: NDArray[np.float64]) -> float:
 
 def _logarithm(score: NDArray[np.float64], *, linear_to: float) -> NDArray[np.float64]:
     return np.log1p(np.maximum(score, 0.0) / linear_to)
-
-
-def _clearly_two(value: NDArray[np.float64]) -> bool:
-    above = value > between_two_groups(value)
-    if not above.any() or above.all():
-        return False
-    share = float(above.mean())
-    apart = float(value[above].mean() - value[~above].mean())
-    return share * (1 - share) * apart**2 > _CLEARLY_TWO * float(value.var())
