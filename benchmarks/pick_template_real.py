@@ -35,7 +35,7 @@ CLASSES, ITERATIONS = 10, 15
 DETAIL_ANGSTROM = 20.0
 # Mask of the classes and furthest move, in diameters. Neighbours of β-galactosidase touch: a wider
 # mask, or longer ways, bring them in.
-CHAINS = {"apoferritin": (1.3, 0.2), "bgal": (1.0, 0.1)}
+CHAINS = {"apoferritin": (1.3, 0.1), "bgal": (1.0, 0.1)}
 CIRCLE_PER_DIAMETER, DISTANCE_PER_DIAMETER, BORDER_PER_DIAMETER = 1.2, 0.75, 0.25
 
 
