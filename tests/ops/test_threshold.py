@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick.ops.threshold import between_two_groups
+from cryopick.ops.threshold import between_two_clear_groups, between_two_groups
 
 
 def by_hand(values):
@@ -40,3 +40,46 @@ def test_edge_cases():
     assert between_two_groups(np.zeros(0)) == np.inf
     assert between_two_groups(np.array([3.0])) == 3.0
     assert between_two_groups(np.full(5, 2.0)) == 2.0
+
+
+def crowd(*, outliers=0):
+    rng = np.random.default_rng(1)
+    noise, particles = rng.normal(1, 0.5, 350), rng.normal(3.4, 0.4, 300)
+    return np.concatenate([noise, particles, np.linspace(9, 26, outliers)])
+
+
+def test_a_few_extreme_values_do_not_move_the_clear_threshold():
+    plain = between_two_clear_groups(crowd())
+    with_outliers = between_two_clear_groups(crowd(outliers=8))
+    assert plain is not None
+    assert with_outliers is not None
+    assert with_outliers == pytest.approx(plain, abs=0.1)
+    assert 1.8 < with_outliers < 2.6
+    # Otsu's cut alone follows them.
+    few = np.concatenate([crowd(), [60.0, 70.0, 80.0]])
+    assert between_two_groups(few) > 20
+    assert between_two_clear_groups(few) == pytest.approx(plain, abs=0.1)
+
+
+@pytest.mark.parametrize("draw", ["normal", "exponential", "gumbel", "uniform"])
+@pytest.mark.parametrize("n", [120, 600])
+def test_one_crowd_is_not_two_groups(draw, n):
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        values = getattr(rng, draw)(size=n)
+        values -= values.min()
+        assert between_two_clear_groups(values) is None
+        assert between_two_clear_groups(np.r_[values, values.max() + 30]) is None
+
+
+def test_a_narrow_upper_group_pulls_the_threshold_to_itself():
+    rng = np.random.default_rng(3)
+    values = np.r_[rng.normal(1, 0.3, 400), rng.normal(10, 0.5, 150)]
+    assert between_two_clear_groups(values) == pytest.approx(10 - 3 * 0.5, abs=0.4)
+
+
+def test_too_little_to_tell():
+    assert between_two_clear_groups(np.zeros(0)) is None
+    assert between_two_clear_groups(np.full(200, 2.0)) is None
+    assert between_two_clear_groups(np.r_[np.zeros(30), np.ones(30)]) is None
+    assert between_two_clear_groups(np.r_[np.zeros(190), np.ones(12)]) is None

@@ -124,7 +124,7 @@ def test_adjusting_moves_the_chosen_threshold():
 def test_rejected_candidates_are_kept_with_their_reasons():
     pixels = blobs(SHAPES[2], [(80, 80), (6, 75)], depth=1.5)
     pixels += blobs(SHAPES[2], [(120, 110)], depth=6.0, noise=0)
-    settings = LogSettings(**SIZES, border_angstrom=50.0, upper_threshold_sd=8.0)
+    settings = LogSettings(**SIZES, threshold=4.5, border_angstrom=50.0, upper_threshold_sd=8.0)
     result = pick_log(image_of(pixels), settings)
     picks = result.picks
     reason_near = {}

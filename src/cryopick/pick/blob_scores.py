@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 # Diameters between the smallest and the largest that the disc filter tries.
 DISC_STEPS = 5
 
+# The local spread counts pixels no farther from the median than this many of the bulk's standard
+# deviations: a lump of ice would otherwise be most of the spread of all that is near it. Smaller:
+# the lumps themselves score like particles.
+_LIMIT_SD = 6.0
+# Least deviation of the bulk, as a share of that of all pixels: particles without noise around
+# them are no outliers.
+_LEAST_BULK = 0.75
+_BULK_PIXELS = 400_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BlobScores:
@@ -65,7 +74,8 @@ def disc_scores(
     """Contrast between a disc and the ring around it, in standard deviations of local noise.
 
     The best of `DISC_STEPS` diameters counts. Dividing by the local standard deviation keeps
-    carbon, ice and thick regions from winning by their roughness alone.
+    carbon, ice and thick regions from winning by their roughness alone; extreme
+    pixels count less in it, so that particles beside a lump of ice keep their scores.
 
     Parameters
     ----------
@@ -91,7 +101,7 @@ def disc_scores(
         (float(d), partial(disc_contrast_transform, diameter_angstrom=d, ndim=image.ndim))
         for d in diameters
     )
-    spread = _local_spread(work, pixel, float(np.sqrt(smallest * largest)))
+    spread = _local_spread(_limited(work), pixel, float(np.sqrt(smallest * largest)))
     best, size = _best_answer(_answers(work, pixel, filters, margin=largest, unit_noise=True), work)
     best = torch.where(spread > 1e-3, best / spread.clamp_min(1e-3), torch.zeros_like(best))
     return BlobScores(
@@ -159,6 +169,16 @@ def _working_pixels(image: Image, step_px: float, *, sign: int, device: str) -> 
         reduced = fourier_resample(clean.cpu().numpy(), step_px, device=device)
         clean = standardise(torch.as_tensor(reduced, device=device))
     return sign * clean
+
+
+def _limited(work: torch.Tensor) -> torch.Tensor:
+    """Pull extreme pixels in to `_LIMIT_SD`."""
+    flat = work.flatten()
+    # An odd stride does not run along the columns of most images.
+    some = flat[:: len(flat) // _BULK_PIXELS | 1].cpu().numpy()
+    low, middle, high = np.quantile(some, (0.1587, 0.5, 0.8413))
+    reach = _LIMIT_SD * max(float(high - low) / 2, _LEAST_BULK)
+    return work.clamp(float(middle) - reach, float(middle) + reach)
 
 
 def _answers(

@@ -13,7 +13,7 @@ from cryopick.errors import InputError
 from cryopick.model import Grid, Image, Picks, delete
 from cryopick.ops.peaks import local_maxima, refine_peaks
 from cryopick.ops.suppression import blank_discs, keep_better
-from cryopick.ops.threshold import between_two_groups
+from cryopick.ops.threshold import between_two_clear_groups, between_two_groups
 from cryopick.pick.blob_scores import BlobScores, disc_scores, laplacian_scores
 
 Contrast = Literal["dark", "bright"]
@@ -236,7 +236,7 @@ def _as_picks(
 
 
 def noise_ceiling(grid: Grid, diameter_angstrom: float) -> float:
-    """Highest score to expect of pure noise: the floor of an automatic threshold.
+    """Highest score to expect of pure noise: the floor where the scores are not two clear groups.
 
     The expected highest of as many normal values as there are separate places in the image, so
     that an empty image stays empty.
@@ -253,6 +253,9 @@ def _threshold(
     shift = settings.adjust_threshold_sd * scores.sd
     if settings.kernel == "log":
         return scores.mean + shift
+    clear = between_two_clear_groups(score)
+    if clear is not None:
+        return clear + shift
     ceiling = noise_ceiling(grid, settings.diameter_min_angstrom)
     return max(between_two_groups(score), ceiling) + shift if len(score) else ceiling
 
