@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick.ops.threshold import between_two_clear_groups, between_two_groups
+from cryopick.ops.threshold import between_two_clear_groups, between_two_groups, parted
 
 
 def by_hand(values):
@@ -83,3 +83,12 @@ def test_too_little_to_tell():
     assert between_two_clear_groups(np.full(200, 2.0)) is None
     assert between_two_clear_groups(np.r_[np.zeros(30), np.ones(30)]) is None
     assert between_two_clear_groups(np.r_[np.zeros(190), np.ones(12)]) is None
+
+
+def test_two_groups_explain_what_they_explain():
+    rng = np.random.default_rng(0)
+    low, high = rng.normal(0, 1, 4000), rng.normal(6, 1, 2000)
+    share, explained = parted(np.r_[low, high], 3.0)
+    assert share == pytest.approx(1 / 3, abs=0.01)
+    assert explained == pytest.approx(8 / 9, abs=0.01)  # 36 * 2/9 of 36 * 2/9 + 1
+    assert parted(np.full(5, 2.0), 1.0) == (1.0, 0.0)

@@ -93,13 +93,27 @@ def between_two_clear_groups(score: NDArray[np.float64]) -> float | None:
             break
         values = kept
     threshold = between_two_groups(values)
-    above = values > threshold
-    share = float(above.mean())
-    if not _LEAST_UPPER_SHARE <= share < 1:
-        return None
-    apart = float(values[above].mean() - values[~above].mean())
-    if share * (1 - share) * apart**2 < _CLEAR_SHARE * float(values.var()):
+    share, explained = parted(values, threshold)
+    if share < _LEAST_UPPER_SHARE or explained < _CLEAR_SHARE:
         return None
     # The upper half tells the width: the lower one holds what strayed into the group.
-    middle, high = np.quantile(values[above], (0.5, 0.8413))
+    middle, high = np.quantile(values[values > threshold], (0.5, 0.8413))
     return max(threshold, float(middle - _REACH_SD * (high - middle)))
+
+
+def parted(score: NDArray[np.float64], threshold: float) -> tuple[float, float]:
+    """Share of values above a threshold, and of their variance that two groups explain.
+
+    Examples
+    --------
+    >>> parted(np.array([0.0, 0.0, 9.0, 9.0]), 5.0)
+    (0.5, 1.0)
+    >>> parted(np.array([1.0, 2.0]), 5.0)
+    (0.0, 0.0)
+    """
+    above = score > threshold
+    share, variance = float(above.mean()), float(np.var(score))
+    if not 0 < share < 1 or variance == 0:
+        return share, 0.0
+    apart = float(score[above].mean() - score[~above].mean())
+    return share, share * (1 - share) * apart**2 / variance

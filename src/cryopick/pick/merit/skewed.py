@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick.ops.threshold import between_two_groups
+from cryopick.ops.threshold import between_two_groups, parted
 from cryopick.pick.merit.precision import ParticleOdds, particle_odds
 
 # A particle as strong as its reference has this merit.
@@ -68,11 +68,8 @@ def is_crowded(score: NDArray[np.float64]) -> bool:
     value = _logarithm(score, linear_to=_LINEAR_TO_PART)
     if len(value) < _FEWEST or not np.ptp(value) > 0:
         return False
-    above = value > between_two_groups(value)
-    share = float(above.mean())
-    apart = float(value[above].mean() - value[~above].mean())
-    between = share * (1 - share) * apart**2
-    return share > 0.5 and between > _CLEARLY_TWO * float(value.var())
+    share, explained = parted(value, between_two_groups(value))
+    return share > 0.5 and explained > _CLEARLY_TWO
 
 
 def odds_of_skewed(
