@@ -13,7 +13,9 @@ def test_the_tutorial_of_template_picking_works_as_shown(tmp_path, monkeypatch, 
         return json.loads((tmp_path / name / "summary.json").read_text("utf-8"))[what]
 
     # References of the first classes find what the blobs missed, and classes drop what is wrong.
-    assert score("scores", "f1") > max(0.85, score("first_scores", "f1") + 0.1)
+    assert score("first_scores", "f1") > 0.85
+    assert score("scores", "f1") > 0.88
+    assert score("scores", "recall") > score("first_scores", "recall")
     assert score("scores", "recall") > 0.95
     assert score("good_scores", "precision") > score("scores", "precision") + 0.03
     assert score("good_scores", "precision") > 0.9

@@ -69,7 +69,7 @@ JOBS: dict[str, tuple[str, str]] = {
     ),
     "select": (
         "cryopick.jobs.select",
-        "Choose particles, picks, micrographs or classes; keep the others with their reasons",
+        "Choose particles, picks, micrographs or classes by any measure",
     ),
     "extract particles": (
         "cryopick.jobs.extract_particles",

@@ -135,7 +135,7 @@ def _their_particles(subject: Subject, params: SelectParams) -> Subject:
 
 JOB = Job(
     name="select",
-    title="Choose particles, picks, micrographs or classes; keep the others with their reasons",
+    title="Choose particles, picks, micrographs or classes by any measure",
     params=SelectParams,
     plan=plan,
     work=work,
