@@ -47,7 +47,8 @@ def shim(environment: Path) -> None:
             folder.mkdir(parents=True)
             for path in (folder.parent, folder):
                 (path / "__init__.py").touch()
-            text = "def rotate(*_, **__):\n    raise NotImplementedError('torchvision')\n"
+            # Only training turns images; picking imports the name and never calls it.
+            text = "def rotate(*_, **__):\n    raise ImportError('training needs torchvision')\n"
             (folder / "functional.py").write_text(text, "utf-8")
 
 
