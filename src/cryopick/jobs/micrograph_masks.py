@@ -12,6 +12,7 @@ from cryopick.errors import InputError
 from cryopick.io.images import open_image
 from cryopick.jobs.image_inputs import image_paths
 from cryopick.model import Grid, Image
+from cryopick.ops.nearest import on_grid
 
 # A mask may be binned, but not stretched.
 _SAME_STRETCH = 0.02
@@ -108,17 +109,5 @@ def _both(own: Image | None, found: Image) -> Image:
         return found
     # On the finer of both grids, at its places.
     fine, other = (own, found) if own.grid.shape[0] >= found.grid.shape[0] else (found, own)
-    allowed = (fine.read() > 0) & _at_places_of(other, fine.grid)
+    allowed = (fine.read() > 0) & on_grid(other.read() > 0, other.grid, fine.grid, beyond="edge")
     return replace(fine, data=allowed.astype(np.int8))
-
-
-def _at_places_of(mask: Image, grid: Grid) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Whether the nearest mask pixel of each place of a grid is above 0."""
-    inside = mask.read() > 0
-    chosen: list[np.ndarray[tuple[int, ...], np.dtype[np.int64]]] = []
-    for axis, n in enumerate(grid.shape):
-        line = np.zeros((n, 2))
-        line[:, 1 - axis] = np.arange(n)
-        nearest = np.rint(mask.grid.to_px(grid.to_angstrom(line))[:, 1 - axis])
-        chosen.append(np.clip(nearest, 0, inside.shape[axis] - 1).astype(np.int64))
-    return inside[np.ix_(*chosen)]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cryopick.errors import InputError
 from cryopick.model import Grid, Image, Picks, delete
+from cryopick.ops.nearest import inside_mask_at
 from cryopick.ops.peaks import local_maxima, refine_peaks
 from cryopick.ops.suppression import blank_discs, keep_better
 from cryopick.ops.threshold import between_two_clear_groups, between_two_groups
@@ -301,8 +302,4 @@ def _near_edge(picks: Picks, grid: Grid, margin_angstrom: float) -> NDArray[np.b
 def _outside(picks: Picks, mask: Image | None) -> NDArray[np.bool_]:
     if mask is None or len(picks) == 0:
         return np.zeros(len(picks), dtype=bool)
-    px = np.rint(mask.grid.to_px(picks.position_angstrom)).astype(np.int64)
-    inside = np.all((px >= 0) & (px < np.asarray(mask.grid.size_px)), axis=1)
-    values = np.zeros(len(picks), dtype=np.float32)
-    values[inside] = mask.read()[tuple(px[inside][:, ::-1].T)]
-    return ~(values > 0)
+    return ~inside_mask_at(picks.position_angstrom, mask)

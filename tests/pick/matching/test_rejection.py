@@ -6,12 +6,12 @@ from scipy.ndimage import gaussian_filter
 
 from cryopick.errors import InputError
 from cryopick.model import Grid, Image
+from cryopick.ops.nearest import values_at
 from cryopick.pick.matching.rejection import (
     near_edge,
     outside_mask,
     planarity,
     prominence,
-    sampled,
 )
 
 GRID = Grid(shape=(40, 50, 60), pixel_size_angstrom=10.0, origin_angstrom=(5.0, 5.0, 5.0))
@@ -54,10 +54,10 @@ def test_a_mask_must_be_a_volume():
 def test_values_at_positions():
     volume = np.random.default_rng(0).normal(size=GRID.shape)
     index = np.array([[3, 4, 5], [39, 49, 59], [0, 0, 0]])
-    values = sampled(GRID.to_angstrom(index[:, ::-1] + 0.3), volume, GRID)
+    values = values_at(GRID.to_angstrom(index[:, ::-1] + 0.3), volume, GRID)
     np.testing.assert_array_equal(values, volume[tuple(index.T)])
-    assert np.isnan(sampled(GRID.to_angstrom([[-1.0, 0, 0], [0, 0, 40]]), volume, GRID)).all()
-    assert sampled(np.zeros((0, 3)), volume, GRID).shape == (0,)
+    assert np.isnan(values_at(GRID.to_angstrom([[-1.0, 0, 0], [0, 0, 40]]), volume, GRID)).all()
+    assert values_at(np.zeros((0, 3)), volume, GRID).shape == (0,)
 
 
 def background(n, rng):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cryopick.errors import InputError
 from cryopick.model import Grid, Image
+from cryopick.ops.nearest import on_grid
 from cryopick.ops.resample import resampled_grid
 from cryopick.pick.matching.gold import fill_gold, find_gold
 from cryopick.pick.matching.imaging import Imaging
@@ -125,21 +126,6 @@ def clip(volume: NDArray[np.float32], sd: float) -> None:
     mean = np.float32(total / volume.size)
     for part in _slabs(volume.shape):
         volume[part] -= mean
-
-
-def on_grid(mask: NDArray[np.bool_], grid: Grid, target: Grid) -> NDArray[np.bool_]:
-    """Look a mask up at the voxels of another grid of the same specimen; False outside."""
-    index: list[NDArray[np.int64]] = []
-    inside: list[NDArray[np.bool_]] = []
-    for axis in range(3):
-        place = np.arange(target.shape[axis]) * target.pixel_size_angstrom
-        place += target.origin_angstrom[2 - axis] - grid.origin_angstrom[2 - axis]
-        nearest = np.rint(place / grid.pixel_size_angstrom).astype(np.int64)
-        inside.append((nearest >= 0) & (nearest < grid.shape[axis]))
-        index.append(np.clip(nearest, 0, grid.shape[axis] - 1))
-    found = mask[np.ix_(*index)]
-    found &= inside[0][:, None, None] & inside[1][None, :, None] & inside[2][None, None, :]
-    return found
 
 
 @dataclass(frozen=True, slots=True)

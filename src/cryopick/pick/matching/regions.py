@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from cryopick.errors import InputError
 from cryopick.model import Grid, Image
-from cryopick.pick.matching.prepare import on_grid
+from cryopick.ops.nearest import on_grid
 from cryopick.pick.matching.search import Cones
 
 _PLANES_AT_ONCE = 8

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick.errors import InputError
-from cryopick.model import Grid, Image, PixelSource
+from cryopick.model import Grid, Image
+from cryopick.ops.nearest import inside_mask_at
 
 # Neighbours that tell what is usual around a candidate, and how far they may be, in diameters.
 _NEIGHBOURS = 24
@@ -45,23 +46,7 @@ def outside_mask(position_angstrom: NDArray[np.float64], mask: Image) -> NDArray
     """
     if mask.ndim != 3:
         raise InputError(f"mask {mask.name}: is an image; give a volume")
-    return ~(sampled(position_angstrom, mask.data, mask.grid) > 0)
-
-
-def sampled(
-    position_angstrom: NDArray[np.float64], volume: PixelSource, grid: Grid
-) -> NDArray[np.float64]:
-    """Values of a volume at the voxels nearest to positions ``(n, 3)``; NaN outside.
-
-    Only the planes that hold a position are read.
-    """
-    values = np.full(len(position_angstrom), np.nan)
-    px = np.rint(grid.to_px(position_angstrom)).astype(np.int64)
-    inside = np.all((px >= 0) & (px < np.asarray(grid.size_px)), axis=1)
-    for z in np.unique(px[inside, 2]):
-        rows = np.flatnonzero(inside & (px[:, 2] == z))
-        values[rows] = np.asarray(volume[int(z)])[px[rows, 1], px[rows, 0]]
-    return values
+    return ~inside_mask_at(position_angstrom, mask)
 
 
 def prominence(

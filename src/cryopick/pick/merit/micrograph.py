@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cryopick.model import Image
+from cryopick.ops.nearest import on_grid
 from cryopick.ops.standardise import standardise
 from cryopick.ops.threads import in_threads
 from cryopick.pick.merit.settings import MeritSettings
@@ -61,7 +61,10 @@ def prepare_micrograph(
 
     rng = np.random.default_rng(settings.seed)
     pixels = torch.as_tensor(np.require(image.read(), requirements="W"), device=device)
-    left_out = None if mask is None else torch.from_numpy(_left_out(image, mask)).to(device)
+    left_out = None
+    if mask is not None:
+        allowed = on_grid(mask.read() > 0, mask.grid, image.grid)
+        left_out = torch.from_numpy(~allowed).to(device)
     if left_out is not None:
         pixels = pixels.masked_fill(left_out, torch.nan)
     y, x = grid.shape
@@ -99,21 +102,6 @@ def _noise(rng: np.random.Generator, *shape: int) -> torch.Tensor:
     import torch
 
     return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))
-
-
-def _left_out(image: Image, mask: Image) -> NDArray[np.bool_]:
-    """``(y, x)``: which pixels of the image the nearest mask pixel forbids; outside it: all."""
-    inside = mask.read() > 0
-    chosen: list[NDArray[np.int64]] = []
-    within: list[NDArray[np.bool_]] = []
-    for axis, n in enumerate(image.grid.shape):
-        line = np.zeros((n, 2))
-        line[:, 1 - axis] = np.arange(n)
-        nearest = np.rint(mask.grid.to_px(image.grid.to_angstrom(line))[:, 1 - axis])
-        within.append((nearest >= 0) & (nearest < inside.shape[axis]))
-        chosen.append(np.clip(nearest, 0, inside.shape[axis] - 1).astype(np.int64))
-    allowed = inside[np.ix_(*chosen)] & within[0][:, None] & within[1][None]
-    return ~allowed
 
 
 def _cropped_transform(

@@ -21,11 +21,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cryopick.errors import InputError
 from cryopick.geometry.euler import quaternion_from_psi_deg
 from cryopick.model import Defocus, Image, Optics, Picks, delete
+from cryopick.ops.nearest import on_grid
 from cryopick.ops.peaks import refine_peaks
 from cryopick.pick.merit.background import local_background, ring
 from cryopick.pick.merit.layers import search_layers
@@ -161,7 +161,7 @@ def picks_from_maps(
         The best first. Position to a fraction of a working pixel, angle, merit as score, number of
         the reference from 1 as label; background mean and deviation as further columns.
     """
-    allowed = None if mask is None else _allowed(maps, mask)
+    allowed = None if mask is None else on_grid(mask.read() > 0, mask.grid, maps.grid)
     maps, peaks = find_peaks(maps, rules, allowed=allowed)
     layer, y, x = peaks.index.T
     if len(peaks.index) == 0:
@@ -196,14 +196,3 @@ def picks_from_maps(
     for reason in np.unique(peaks.reason[peaks.reason != ""]):
         picks = delete(picks, peaks.reason == reason, reason=str(reason))
     return picks
-
-
-def _allowed(maps: MeritMaps, mask: Image) -> NDArray[np.bool_]:
-    """``(y, x)``: whether the nearest mask pixel of each working pixel is above 0."""
-    y, x = np.indices(maps.grid.shape)
-    places = maps.grid.to_angstrom(np.stack([x.ravel(), y.ravel()], axis=1))
-    px = np.rint(mask.grid.to_px(places)).astype(np.int64)
-    inside = np.all((px >= 0) & (px < np.asarray(mask.grid.size_px)), axis=1)
-    allowed = np.zeros(len(px), dtype=bool)
-    allowed[inside] = mask.read()[tuple(px[inside][:, ::-1].T)] > 0
-    return allowed.reshape(maps.grid.shape)

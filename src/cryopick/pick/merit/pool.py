@@ -19,6 +19,7 @@ from cryopick.errors import FormatError, InputError, MissingFileError
 from cryopick.geometry.euler import quaternion_from_psi_deg
 from cryopick.io.atomic import atomic_open
 from cryopick.model import Grid, Image, Picks
+from cryopick.ops.nearest import inside_mask_at
 from cryopick.ops.suppression import keep_better
 from cryopick.pick.merit.defocus_trend import background_level
 from cryopick.pick.merit.maps import MeritMaps
@@ -238,7 +239,7 @@ def _unfit(pool: MeritPool, rules: PeakRules, mask: Image | None) -> NDArray[np.
     last = np.asarray(pool.grid.size_px) - 1
     found = {"edge": ((px < margin_px) | (px > last - margin_px)).any(axis=1)}
     if mask is not None:
-        found["outside mask"] = ~_inside(mask, place)
+        found["outside mask"] = ~inside_mask_at(place, mask)
     if rules.max_noise_sd is not None:
         found["noisy background"] = pool.noise_sd > rules.max_noise_sd
     if rules.min_noise_mean is not None:
@@ -257,11 +258,3 @@ def _unusual(pool: MeritPool) -> NDArray[np.bool_]:
             away = np.abs(values - np.median(values))
             out |= away > _UNUSUAL_SD * max(1.4826 * float(np.median(away)), 1e-3)
     return out
-
-
-def _inside(mask: Image, position_angstrom: NDArray[np.float64]) -> NDArray[np.bool_]:
-    px = np.rint(mask.grid.to_px(position_angstrom)).astype(np.int64)
-    known = np.all((px >= 0) & (px < np.asarray(mask.grid.size_px)), axis=1)
-    inside = np.zeros(len(px), dtype=bool)
-    inside[known] = mask.read()[tuple(px[known][:, ::-1].T)] > 0
-    return inside
