@@ -96,13 +96,13 @@ def find_contamination(image: Image, particle_diameter_angstrom: float) -> Conta
             f"{image.name}: contamination is looked for in micrographs, for particles with a "
             f"diameter above 0, got {image.ndim} dimensions and {particle_diameter_angstrom:g} Å"
         )
-    pixels = np.nan_to_num(image.read(), posinf=0.0, neginf=0.0)
+    pixels = _finite(image.read())
     binning = math.floor(
         particle_diameter_angstrom / _PIXELS_PER_DIAMETER / image.grid.pixel_size_angstrom
     )
     binning = max(1, min(binning, min(pixels.shape) // 8))
     grid = image.grid.binned_by_mean(binning)
-    coarse, margin = _binned(pixels, binning), _binned(_margins(pixels), binning) > 0.2
+    coarse, margin = _binned(pixels, binning), _binned(_of_margins(_margins(pixels)), binning) > 0.2
     diameter_px = particle_diameter_angstrom / grid.pixel_size_angstrom
     known = ~margin
     lumps = film = np.zeros(grid.shape, bool)
@@ -141,12 +141,11 @@ def find_margins(image: Image) -> Image | None:
     >>> find_margins(image).data[:, 30].tolist()[:6]
     [0, 0, 0, 0, 1, 1]
     """
-    pixels = np.nan_to_num(image.read(), posinf=0.0, neginf=0.0)
-    found = _margins(pixels)
-    if not found.any():
+    found = _margins(np.asarray(image.data[...]))
+    if not any(line.any() for line in found):
         return None
-    binning = max(1, min(_MARGIN_BINNING, min(pixels.shape) // 8))
-    inside = _binned(found, binning) <= 0.5
+    binning = max(1, min(_MARGIN_BINNING, min(image.grid.shape) // 8))
+    inside = _binned(_of_margins(found), binning) <= 0.5
     return _image(inside, image.grid.binned_by_mean(binning), image.name)
 
 
@@ -160,17 +159,27 @@ def _binned(pixels: NDArray[np.generic], factor: int) -> Floats:
     return blocks.mean(axis=(1, 3), dtype=np.float32)
 
 
-def _margins(pixels: Floats) -> Bools:
-    """Rows and columns along the faces that are copies of each other."""
-    found = np.zeros(pixels.shape, bool)
-    for values, out in ((pixels, found), (pixels.T, found.T)):
-        few = values[:, :: max(1, values.shape[1] // _ENOUGH_OF_A_ROW)]
+def _finite(pixels: NDArray[np.generic]) -> Floats:
+    return np.nan_to_num(np.asarray(pixels, np.float32), posinf=0.0, neginf=0.0)
+
+
+def _margins(pixels: NDArray[np.generic]) -> tuple[Bools, Bools]:
+    """Rows ``(y,)`` and columns ``(x,)`` along the faces that are copies of each other."""
+    rows, columns = (np.zeros(n, bool) for n in pixels.shape)
+    for values, out in ((pixels, rows), (pixels.T, columns)):
+        few = _finite(values[:, :: max(1, values.shape[1] // _ENOUGH_OF_A_ROW)])
         change = np.abs(np.diff(few, axis=0)).mean(axis=1)
         copied = change < _COPIED * np.median(change)
         before, after = _copied_margin(copied), _copied_margin(copied[::-1])
         out[: before + 1 if before else 0] = True
         out[len(out) - (after + 1 if after else 0) :] = True
-    return found
+    return rows, columns
+
+
+def _of_margins(margins: tuple[Bools, Bools]) -> Bools:
+    """Pixels ``(y, x)`` of these rows and of these columns."""
+    rows, columns = margins
+    return rows[:, None] | columns[None]
 
 
 def _copied_margin(copied: Bools) -> int:
