@@ -14,7 +14,7 @@ TREND = DefocusTrend(
 
 def markers(plot):
     """Number of points drawn."""
-    return len(re.findall(r"<use ", plot.svg))
+    return len(re.findall(r"<circle ", plot.svg))
 
 
 def test_picks_over_defocus():

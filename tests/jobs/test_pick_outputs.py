@@ -1,7 +1,10 @@
 """What a picking job leaves behind, made from the items' own files without running a picker."""
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -118,12 +121,53 @@ def test_figures_are_pictures(job):
     plots = collect(*job).plots
     assert [plot.title for plot in plots] == ["Scores", "Picks per image", "First image"]
     for plot in plots:
-        if plot.png is not None:
-            assert plot.png.startswith(b"\x89PNG")
-            assert plot.svg is None
-        else:
-            assert re.match(r"<svg[^>]*>.*</svg>\s*$", plot.svg, re.DOTALL)
+        assert plot.png is None
+        assert re.match(r"<svg[^>]*>.*</svg>\s*$", plot.svg, re.DOTALL)
+        ET.fromstring(plot.svg)
     assert plots[-1].caption == "007: 2 picks shown, bright circles score higher."
+
+
+def test_the_histogram_shows_the_threshold(job):
+    folder, items = job
+    scores, per_image, picture = collect(folder, items).plots
+    assert ">median threshold 1.5<" in scores.svg
+    assert ">discarded<" in scores.svg
+    same = collect_picks(folder, items, thresholds=dict.fromkeys("ab", 0.5), next_command="")
+    assert ">threshold 0.5<" in same.plots[0].svg
+    assert "<title>007: 2</title>" in per_image.svg
+    assert picture.svg.count("<circle") == 2
+    # Pick 0 at (5, 6) of 50 x 40 pixels, shown 880 pixels wide.
+    assert f'cx="{5.5 * 880 / 50:.1f}" cy="{6.5 * 880 / 50:.1f}"' in picture.svg
+
+
+def test_no_figure_of_picking_or_extraction_needs_matplotlib(tmp_path):
+    """Its import and its drawing take longer than all the rest of the driver."""
+    one = item(image(tmp_path, "a"))
+    leave(tmp_path / "out", one, picks_of("a", [[5, 6]], [3.0]))
+    code = """if True:
+        import sys
+        from pathlib import Path
+        import numpy as np
+        from cryopick.jobs import candidates, extract_particles, pick_log, pick_template
+        from cryopick.jobs.extract_outputs import gallery_png, scatter_svg
+        from cryopick.jobs.merit_plots import background_plot, micrographs_plot
+        from cryopick.jobs.pick_outputs import collect_picks
+        from cryopick.run.job import Cost, Item
+        cost = Cost(memory_bytes=1, seconds=1.0)
+        inputs = {"path": sys.argv[2], "name": "a", "ndim": 2, "pixel_size_angstrom": 5.0}
+        item = Item(id="a", inputs=inputs, cost=cost)
+        out = collect_picks(Path(sys.argv[1]), [item], thresholds={"a": 1.0}, next_command="")
+        assert len(out.plots) == 2
+        micrographs_plot({"a": 1}, {"a": 0.5}, {"a": 1.0})
+        background_plot({"a": (0.1, 0.2)}, {"a": 1.0}, None)
+        scatter_svg(np.ones(2), np.ones(2), x_name="mean", y_name="sd")
+        gallery_png(np.ones((2, 8, 8), np.float32))
+        found = {name.partition(".")[0] for name in sys.modules} & {"matplotlib", "torch"}
+        assert not found, found
+    """
+    words = [sys.executable, "-c", code, str(tmp_path / "out"), one.inputs["path"]]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_one_image_needs_no_plot_over_images(tmp_path):

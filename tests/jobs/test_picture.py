@@ -1,36 +1,10 @@
 import io
 
 import numpy as np
-import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from cryopick.jobs.picture import add_circles, png_of, show_grey, shrunk, whole_picture
-
-
-@pytest.mark.parametrize(
-    ("shape", "longest", "factor", "size"),
-    [
-        ((100, 100), 100, 1, (100, 100)),
-        ((100, 199), 100, 1, (100, 199)),
-        ((100, 201), 100, 2, (50, 100)),
-        ((7, 5), 500, 1, (7, 5)),
-        ((2, 5000), 100, 2, (1, 2500)),  # never thinner than a pixel
-        ((1, 1), 1, 1, (1, 1)),
-    ],
-)
-def test_shrunk_by_whole_blocks(shape, longest, factor, size):
-    small, found = shrunk(np.ones(shape, np.float32), longest_px=longest)
-    assert (found, small.shape) == (factor, size)
-    assert (small == 1).all()
-
-
-def test_what_is_not_finite_becomes_the_mean():
-    plane = np.array([[1.0, np.nan], [3.0, np.inf]])
-    small, _ = shrunk(plane, longest_px=10)
-    assert small.tolist() == [[1.0, 2.0], [3.0, 2.0]]
-    small, _ = shrunk(np.full((2, 2), np.nan), longest_px=10)
-    assert small.tolist() == [[0.0, 0.0], [0.0, 0.0]]
+from cryopick.jobs.picture import add_circles, png_of, show_grey, whole_picture
 
 
 def test_pixels_lie_where_they_lie_in_the_plane():

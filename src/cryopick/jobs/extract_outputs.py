@@ -20,7 +20,7 @@ from cryopick.io.picks.dialect import Frame
 from cryopick.io.picks.npz import load_picks, save_picks
 from cryopick.io.picks.registry import write_picks
 from cryopick.jobs.gallery import gallery_png
-from cryopick.jobs.scatter import scatter_svg
+from cryopick.jobs.plots.scatter import scatter_svg
 from cryopick.jobs.simulated_images import hand_out
 from cryopick.model import Grid, Optics, Particles, Picks, SetKind, concatenate
 from cryopick.model.sets import counted

@@ -14,7 +14,11 @@ from cryopick.io.picks.dialect import Frame
 from cryopick.io.picks.npz import load_picks
 from cryopick.io.picks.registry import write_picks
 from cryopick.jobs.image_inputs import open_single
-from cryopick.jobs.picture import add_circles, png_of, svg_of, whole_picture
+from cryopick.jobs.plots.axis import axis_over
+from cryopick.jobs.plots.histogram import histogram_svg
+from cryopick.jobs.plots.panel import WIDTH_PX, dots, frame, line, panels_over
+from cryopick.jobs.plots.picture import scored_picture_svg, view_of
+from cryopick.jobs.plots.svg import BLUE, drawing, written
 from cryopick.model import Image, Picks, SetKind, active, concatenate, deleted
 from cryopick.model.sets import counted
 from cryopick.run.job import Item, Outcome, Plot
@@ -144,52 +148,53 @@ def _write_stars(picks: Picks, folder: Path, frame: Frame) -> dict[str, str]:
 
 
 def _histogram(picks: Picks, thresholds: Mapping[str, float]) -> Plot:
-    figure, axes = _figure(6, 3)
     score = np.zeros(len(picks)) if picks.score is None else picks.score
     taken = np.ones(len(picks), bool) if picks.state is None else picks.state != "deleted"
-    if len(score):
-        bins = np.histogram_bin_edges(score[np.isfinite(score)], bins=60)
-        axes.hist(
-            [score[taken], score[~taken]],
-            bins=bins,
-            stacked=True,
-            color=["#2b6cb0", "#cbd5e0"],
-            label=["picks", "discarded"],
-        )
-        axes.legend(frameon=False)
-    if thresholds:
-        axes.axvline(float(np.median(list(thresholds.values()))), color="#c53030", lw=1)
-    axes.set_xlabel("score")
-    axes.set_ylabel("candidates")
-    return Plot(title="Scores", caption="Red: median threshold.", svg=_svg(figure))
+    svg = histogram_svg(
+        {"picks": score[taken], "discarded": score[~taken]},
+        x_name="score",
+        y_name="candidates",
+        lines=_threshold_line(list(thresholds.values())),
+    )
+    return Plot(title="Scores", svg=svg)
+
+
+def _threshold_line(thresholds: Sequence[float]) -> dict[str, float]:
+    if not thresholds:
+        return {}
+    median = float(np.median(thresholds))
+    what = "threshold" if len(set(thresholds)) == 1 else "median threshold"
+    return {f"{what} {written(median)}": median}
 
 
 def _per_image(counts: Mapping[str, int]) -> Plot:
-    figure, axes = _figure(6, 2.5)
-    axes.plot(range(1, len(counts) + 1), list(counts.values()), ".-", color="#2b6cb0")
-    axes.set_ylim(0, 1.05 * max([1, *counts.values()]))
-    axes.locator_params(axis="x", integer=True)
-    axes.set_xlabel("image, in order")
-    axes.set_ylabel("picks")
-    return Plot(title="Picks per image", svg=_svg(figure))
+    order, found = list(range(1, len(counts) + 1)), list(counts.values())
+    x = axis_over(order, "image, in order", whole=True, most_ticks=10)
+    y = axis_over(found, "picks", low=0, high=1.05 * max([1, *found]), whole=True)
+    (panel,), height_px = panels_over(x, [y], height_px=180)
+    names = [f"{name}: {n:,}" for name, n in counts.items()]
+    parts = [
+        frame(panel),
+        line(panel, order, found, colour=BLUE),
+        dots(panel, order, found, colour=BLUE, names=names),
+    ]
+    return Plot(title="Picks per image", svg=drawing(parts, width_px=WIDTH_PX, height_px=height_px))
 
 
 def _overlay(image: Image, picks: Picks) -> Plot:
     """Show the first image (the middle slab of a tomogram) with its picks, coloured by score."""
     plane, near = _slab(image, active(picks))
-    figure, axes = whole_picture(plane, longest_px=500, cut_percent=1)
-    if len(near):
-        px = image.grid.to_px(near.position_angstrom)
-        known = near.diameter_angstrom is not None
-        size_angstrom = near.diameter_angstrom if known else np.full(len(near), np.nan)
-        size = np.asarray(size_angstrom) / image.grid.pixel_size_angstrom
-        circles = add_circles(axes, px, size, cmap="plasma", linewidth=1.2)
-        if near.score is not None and np.isfinite(near.score).any():
-            circles.set_array(near.score)
-            # A lump of ice may score ten times as high as any particle.
-            circles.set_clim(*np.nanpercentile(near.score, (2, 98)))
+    place_px = image.grid.to_px(near.position_angstrom) if len(near) else np.zeros((0, 2))
+    known = near.diameter_angstrom is not None
+    size_angstrom = near.diameter_angstrom if known else np.full(len(near), np.nan)
+    svg = scored_picture_svg(
+        view_of(plane, longest_px=500, cut_percent=1),
+        place_px,
+        np.asarray(size_angstrom) / image.grid.pixel_size_angstrom,
+        near.score,
+    )
     caption = f"{image.name}: {len(near):,} picks shown, bright circles score higher."
-    return Plot(title="First image", caption=caption, png=png_of(figure))
+    return Plot(title="First image", caption=caption, svg=svg)
 
 
 def _slab(image: Image, picks: Picks) -> tuple[NDArray[np.float32], Picks]:
@@ -199,15 +204,3 @@ def _slab(image: Image, picks: Picks) -> tuple[NDArray[np.float32], Picks]:
     slab = np.asarray(image.data[max(0, middle - half) : middle + half + 1], dtype=np.float32)
     z = image.grid.to_px(picks.position_angstrom)[:, 2] if len(picks) else np.zeros(0)
     return slab.mean(0), picks[np.abs(z - middle) <= half] if len(picks) else picks
-
-
-def _figure(width: float, height: float) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout=None)
-    return figure, figure.add_subplot()
-
-
-def _svg(figure: Any) -> str:
-    figure.tight_layout()
-    return svg_of(figure)

@@ -8,31 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick.ops.resample import mean_bin
+from cryopick.jobs.plots.picture import shrunk
 
 # Shown for a particle whose size nobody knows.
 _UNKNOWN_SIZE_PX = 20.0
-
-
-def shrunk(plane: NDArray[Any], *, longest_px: int) -> tuple[NDArray[np.float32], int]:
-    """Average blocks of a ``(ny, nx)`` plane until it is less than twice as long as wanted.
-
-    Returns
-    -------
-    pixels, factor
-        All finite: what is not becomes the mean; and pixels of the plane per pixel shown.
-
-    Examples
-    --------
-    >>> small, factor = shrunk(np.arange(12.0).reshape(2, 6), longest_px=3)
-    >>> small, factor
-    (array([[3.5, 5.5, 7.5]], dtype=float32), 2)
-    """
-    factor = min(max(1, max(plane.shape) // longest_px), *plane.shape)
-    small = mean_bin(plane, factor)
-    finite = small[np.isfinite(small)]
-    mean = float(finite.mean()) if finite.size else 0.0
-    return np.nan_to_num(small, nan=mean, posinf=mean, neginf=mean), factor
 
 
 def show_grey(axes: Any, plane: NDArray[Any], *, longest_px: int, cut_percent: float) -> None:

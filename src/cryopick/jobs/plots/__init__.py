@@ -1,0 +1,1 @@
+"""Figures of reports, written as SVG: no plotting library, whose import outlasts most jobs."""
