@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -98,3 +100,32 @@ def test_unusable_inputs_are_told(tmp_path):
         plan(PickLogParams(images=[str(tmp_path / "one.png")], **SIZES))
     with pytest.raises(InputError, match="--diameter-min 200"):
         plan(PickLogParams(images=["x"], diameter_min_angstrom=200.0, diameter_max_angstrom=100.0))
+
+
+WITHOUT_HEAVY_LIBRARIES = """
+import sys
+from pathlib import Path
+from cryopick.jobs.pick_log import PickLogParams, plan, work
+from cryopick.run.job import Worker
+params = PickLogParams(
+    images=[sys.argv[1]], diameter_min_angstrom=100, diameter_max_angstrom=125, kernel=sys.argv[3]
+)
+for item in plan(params):
+    work(item, params, Worker(folder=Path(sys.argv[2]), device="cpu", seed=0))
+    print("done", *(m for m in ("torch", "matplotlib", "pandas", "cryopick.cli") if m in sys.modules))
+"""
+
+
+@pytest.mark.parametrize("kernel", ["disc", "log"])
+def test_a_worker_needs_no_heavy_library(kernel, micrographs, tmp_path):
+    """A few micrographs take less time than an import of torch."""
+    command = [sys.executable, "-c", WITHOUT_HEAVY_LIBRARIES, micrographs / "007.mrc", tmp_path]
+    done = subprocess.run([*command, kernel], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["done"]
+    assert (tmp_path / "scores.mrc").is_file()
+
+
+def test_a_gpu_is_refused(micrographs, tmp_path):
+    params = PickLogParams(images=[str(micrographs)], **SIZES)
+    with pytest.raises(InputError, match="this job runs on the CPU"):
+        run_job(JOB, params, tmp_path / "out", device="cuda:0")

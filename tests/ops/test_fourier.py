@@ -14,7 +14,7 @@ RNG = np.random.default_rng(20)
 
 @pytest.mark.parametrize("shape", [(16, 24), (15, 21), (12, 18, 24), (9, 15, 21)])
 @pytest.mark.parametrize("ratio", [3.0, 1.5, 1.0, 0.5, 0.75, 1.0312345, 2.61803])
-def test_torch_agrees_with_the_plain_reference(shape, ratio):
+def test_float32_in_slabs_agrees_with_the_plain_reference(shape, ratio):
     values = RNG.normal(size=shape)
     fast, plain = fourier_resample(values, ratio), fourier_resample_numpy(values, ratio)
     assert fast.shape == plain.shape

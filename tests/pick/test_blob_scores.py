@@ -39,7 +39,7 @@ def peak_px(scores):
 
 
 def asked(kernel, image, diameters=(100.0, 125.0), resolution=20.0, sign=-1):
-    return SCORES[kernel](image, diameters, resolution=resolution, sign=sign, device="cpu")
+    return SCORES[kernel](image, diameters, resolution=resolution, sign=sign)
 
 
 @pytest.mark.parametrize("kernel", SCORES)

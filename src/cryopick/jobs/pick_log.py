@@ -132,7 +132,7 @@ def work(item: Item, params: PickLogParams, worker: Worker) -> None:
     mask = None if params.mask is None else open_image(params.mask)
     if mask is not None and not isinstance(mask, Image):
         raise InputError(f"{params.mask}: is a stack; give one mask")
-    found = pick_log(image, _settings(params), mask=mask, device=worker.device)
+    found = pick_log(image, _settings(params), mask=mask)
     save_picks(found.picks, worker.folder / PICKS)
     write_text(worker.folder / "threshold.json", json.dumps({"threshold": found.threshold}))
     if params.save_scores:
@@ -187,4 +187,5 @@ JOB = Job(
     collect=collect,
     arguments=("images",),
     example="cryopick pick log micrographs/*.mrc --diameter-min 110 --diameter-max 140 -o picks",
+    uses_gpu=False,
 )

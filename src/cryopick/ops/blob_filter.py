@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    import torch
 
 RadialProfile = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -81,45 +78,77 @@ def laplacian_transform(
 
 
 def radial_frequency(shape: tuple[int, ...], pixel_size_angstrom: float) -> NDArray[np.float32]:
-    """Length of the frequency vector in 1/Å at every sample of a real FFT of ``shape``."""
+    """Length of the frequency vector in 1/Å at the frequencies of 0 and above of every axis.
+
+    Of a transform of ``shape`` this is one orthant, ``n // 2 + 1`` long on each axis: all others
+    mirror it, and so does every radial filter.
+    """
     squared = np.zeros((1,) * len(shape))
     for axis, n in enumerate(shape):
-        frequencies = np.fft.rfftfreq if axis == len(shape) - 1 else np.fft.fftfreq
-        line = frequencies(n, pixel_size_angstrom) ** 2
+        line = np.fft.rfftfreq(n, pixel_size_angstrom) ** 2
         squared = squared + line.reshape(-1, *(1,) * (len(shape) - 1 - axis)).astype(np.float32)
     return np.sqrt(squared, dtype=np.float32)
 
 
-def tabulated(profile: RadialProfile, frequency: torch.Tensor) -> torch.Tensor:
+def tabulated(profile: RadialProfile, frequency: NDArray[np.float32]) -> NDArray[np.float32]:
     """Evaluate a radial profile at every frequency, by linear interpolation in a fine table.
 
-    Equals ``profile(frequency)`` to about 1e-4 of its maximum, at a tenth of the time: a volume
-    has 10^8 samples but few different radii.
+    Equals ``profile(frequency)`` to about 1e-4 of its maximum, at a fraction of the time: a volume
+    has 10^7 samples but few different radii.
     """
-    import torch
-
-    highest = float(frequency.max())
-    if highest == 0:
-        return torch.full_like(frequency, float(profile(np.zeros(1))[0]))
-    values = profile(np.linspace(0, highest, _TABLE_STEPS + 1))
-    table = torch.as_tensor(values, dtype=torch.float32, device=frequency.device)
-    place = frequency * (_TABLE_STEPS / highest)
-    below = place.to(torch.int32).clamp_(0, _TABLE_STEPS - 1)
-    share = place - below
-    low = table[below]
-    return low + share * (table[below + 1] - low)
+    table = np.linspace(0, float(frequency.max()), _TABLE_STEPS + 1)
+    values = profile(table)
+    response = np.empty_like(frequency)
+    for line, target in zip(frequency, response, strict=True):
+        target[...] = np.interp(line, table, values)
+    return response
 
 
-def white_noise_gain(response: torch.Tensor, shape: tuple[int, ...]) -> float:
+def filtered(
+    transform: NDArray[np.complexfloating],
+    response: NDArray[np.floating],
+    shape: tuple[int, ...],
+) -> NDArray[np.float32]:
+    """Filter pixels of ``shape`` that are given by their real FFT; see `weighted`."""
+    import scipy.fft
+
+    answer: Any = scipy.fft.irfftn(weighted(transform, response), shape, overwrite_x=True)
+    return answer
+
+
+def weighted(
+    transform: NDArray[np.complexfloating], response: NDArray[np.floating]
+) -> NDArray[np.complexfloating]:
+    """Multiply a real FFT by a radial filter of which one orthant is given.
+
+    Parameters
+    ----------
+    transform
+        As of ``scipy.fft.rfftn``.
+    response
+        At the frequencies of `radial_frequency`.
+    """
+    first, *others = (np.minimum(k, n - k) for n in transform.shape[:-1] for k in [np.arange(n)])
+    result = np.empty_like(transform)
+    for row, place in enumerate(first):
+        plane = response[place]
+        for axis, folded in enumerate(others):
+            plane = plane.take(folded, axis)
+        np.multiply(transform[row], plane, out=result[row])
+    return result
+
+
+def white_noise_gain(response: NDArray[np.floating], shape: tuple[int, ...]) -> float:
     """Standard deviation of a filter's answer to white noise of unit standard deviation.
 
-    ``response`` holds the real FFT samples of the filter on ``shape``.
+    ``response`` is given at the frequencies of `radial_frequency`.
     """
-    return math.sqrt(float(_axis_power(response, shape, axis=0).sum()) / math.prod(shape))
+    power = _axis_power(response, shape, axis=0)
+    return math.sqrt(float(power @ _multiplicity(shape[0])) / math.prod(shape))
 
 
 def mirror_noise_gain(
-    response: torch.Tensor, padded: tuple[int, ...], shape: tuple[int, ...]
+    response: NDArray[np.floating], padded: tuple[int, ...], shape: tuple[int, ...]
 ) -> list[NDArray[np.float64]]:
     """How much louder white noise answers near mirrored edges, one factor per axis.
 
@@ -130,7 +159,7 @@ def mirror_noise_gain(
     Parameters
     ----------
     response
-        Real FFT samples of the filter on the padded shape.
+        The filter on the padded shape, at the frequencies of `radial_frequency`.
     padded, shape
         Shape with and without the mirrored margin.
 
@@ -141,11 +170,9 @@ def mirror_noise_gain(
     """
     gains: list[NDArray[np.float64]] = []
     for axis, (length, n) in enumerate(zip(padded, shape, strict=True)):
-        power = _axis_power(response, padded, axis=axis)
         # The autocorrelation along one axis through the centre is the transform of the power
         # summed over the other axes.
-        last = axis == len(padded) - 1
-        line = np.fft.irfft(power, length) if last else np.fft.ifft(power).real
+        line = np.fft.irfft(_axis_power(response, padded, axis=axis), length)
         line = line / line[0]
         line = np.where(np.arange(length) <= length // 2, line, 0.0)
         near = 2 * np.arange(n) + 1
@@ -155,30 +182,39 @@ def mirror_noise_gain(
 
 
 def _axis_power(
-    response: torch.Tensor, shape: tuple[int, ...], *, axis: int
+    response: NDArray[np.floating], shape: tuple[int, ...], *, axis: int
 ) -> NDArray[np.float64]:
-    """Squared response summed over all axes but one; the half-stored last axis counts twice."""
-    import torch
+    """Squared response, summed over both signs of the frequencies of all axes but one."""
+    counts = [
+        np.ones(len(line)) if a == axis else line
+        for a, line in enumerate(_multiplicity(n) for n in shape)
+    ]
+    others = tuple(a for a in range(1, len(shape)) if a != axis)
+    lines: list[NDArray[np.float64]] = []
+    for plane, count in zip(response, counts[0], strict=True):
+        power = np.square(plane, dtype=np.float64) * count
+        for a in range(1, len(shape)):
+            power *= counts[a].reshape(-1, *(1,) * (len(shape) - 1 - a))
+        lines.append(power.sum(axis=tuple(a - 1 for a in others)))
+    return np.asarray(lines).ravel() if axis == 0 else np.sum(lines, axis=0)
 
-    last = len(shape) - 1
-    weight = torch.full((response.shape[-1],), 2.0, dtype=torch.float64, device=response.device)
-    weight[0] = 1.0
-    if shape[-1] % 2 == 0:
-        weight[-1] = 1.0
-    others = tuple(a for a in range(last) if a != axis)
-    power = response.square()
-    summed = power.sum(dim=others, dtype=torch.float64) if others else power.double()
-    if axis == last:
-        return summed.cpu().numpy()
-    return (summed * weight).sum(dim=-1).cpu().numpy()
+
+def _multiplicity(n: int) -> NDArray[np.float64]:
+    """How many of ``n`` frequencies have each absolute value."""
+    count = np.full(n // 2 + 1, 2.0)
+    count[0] = 1.0
+    if n % 2 == 0:
+        count[-1] = 1.0
+    return count
 
 
-def pad_mirrored(pixels: torch.Tensor, pad_px: int) -> tuple[torch.Tensor, tuple[slice, ...]]:
+def pad_mirrored(
+    pixels: NDArray[np.float32], pad_px: int
+) -> tuple[NDArray[np.float32], tuple[slice, ...]]:
     """Mirror the pixels beyond every edge, by at least ``pad_px``, up to a good FFT length.
 
-    Returns the padded tensor and the slices that cut the original out again.
+    Returns the padded array and the slices that cut the original out again.
     """
-    import torch
     from scipy.fft import next_fast_len
 
     padded = pixels
@@ -186,7 +222,6 @@ def pad_mirrored(pixels: torch.Tensor, pad_px: int) -> tuple[torch.Tensor, tuple
         before = pad_px
         after = next_fast_len(n + 2 * pad_px, real=True) - n - before
         index = np.arange(-before, n + after) % (2 * n)
-        mirrored = np.where(index < n, index, 2 * n - 1 - index)
-        padded = padded.index_select(axis, torch.as_tensor(mirrored, device=pixels.device))
+        padded = padded.take(np.where(index < n, index, 2 * n - 1 - index), axis)
     inside = tuple(slice(pad_px, pad_px + n) for n in pixels.shape)
     return padded, inside

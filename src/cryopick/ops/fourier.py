@@ -9,14 +9,19 @@ every other ratio the same interpolation is a product with a matrix of Dirichlet
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import math
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cryopick.errors import InputError
+from cryopick.model import PixelSource
+
+if TYPE_CHECKING:
+    import torch
 
 # Largest error of a pixel position, in new pixels at the far end, that a fast transform may cause.
 _TOLERANCE_PX = 1e-3
@@ -85,14 +90,18 @@ def fourier_resample_numpy(values: NDArray[Any], ratio: float) -> NDArray[np.flo
 
 
 def fourier_resample(
-    values: NDArray[Any], ratio: float, *, axes: tuple[int, ...] | None = None, device: str = "cpu"
+    values: PixelSource,
+    ratio: float,
+    *,
+    axes: tuple[int, ...] | None = None,
+    device: str = "cpu",
 ) -> NDArray[np.float32]:
     """Resample an image or volume to pixels ``ratio`` times as wide; any ratio, up or down.
 
     Parameters
     ----------
     values
-        ``(y, x)`` or ``(z, y, x)``.
+        ``(y, x)`` or ``(z, y, x)``; on the CPU it is read a slab at a time.
     ratio
         New pixel size over old.
     axes
@@ -111,52 +120,101 @@ def fourier_resample(
     >>> fourier_resample(np.tile(wave, (8, 1)), 2.0)[0].round(3)
     array([4., 3., 2., 3.], dtype=float32)
     """
-    import torch
-
-    tensor = torch.as_tensor(np.require(values, np.float32, ["C", "W"]), device=device)
+    library = _on_cpu() if device == "cpu" else _on_gpu(device)
+    source = values if device == "cpu" else library.array(values[...])
     # The last axis first: its lines lie in one piece, and the others become shorter.
-    for axis in reversed(range(tensor.ndim)) if axes is None else axes:
-        plan = plan_axis(tensor.shape[axis], ratio)
-        if plan.padded_px == plan.transformed_px == plan.n_px:
-            continue
-        shape = list(tensor.shape)
-        shape[axis] = plan.new_px
-        result = tensor.new_empty(shape)
-        # Spectra are several times the size of what they are of: a slab at a time, along any
-        # other axis.
-        across = 1 if axis == 0 else 0
-        rows = max(1, _SLAB * tensor.shape[across] // max(1, tensor.numel()))
-        for start in range(0, tensor.shape[across], rows):
-            n = min(rows, tensor.shape[across] - start)
-            slab = tensor.narrow(across, start, n)
-            result.narrow(across, start, n).copy_(_resampled_axis(slab, axis, plan, ratio))
-        tensor = result
-    return tensor.cpu().numpy()
+    for axis in reversed(range(len(values.shape))) if axes is None else axes:
+        plan = plan_axis(source.shape[axis], ratio)
+        if not plan.padded_px == plan.transformed_px == plan.n_px:
+            source = _resampled_axis(source, axis, plan, ratio, library)
+    return library.to_numpy(source)
 
 
-def _resampled_axis(tensor: Any, axis: int, plan: AxisPlan, ratio: float) -> Any:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Library:
+    """What numpy with scipy, and torch, call by the same names.
+
+    Attributes
+    ----------
+    names
+        The library of arrays.
+    fft
+        Its Fourier transforms.
+    array
+        Makes anything a float32 array of it.
+    empty
+        A new array of a shape.
+    to_numpy
+        The way back.
+    """
+
+    names: Any
+    fft: Any
+    array: Callable[[Any], Any]
+    empty: Callable[[tuple[int, ...]], Any]
+    to_numpy: Callable[[Any], NDArray[np.float32]]
+
+
+def _on_cpu() -> _Library:
+    import scipy.fft
+
+    def array(values: Any) -> NDArray[np.float32]:
+        return np.asarray(values, np.float32)
+
+    def empty(shape: tuple[int, ...]) -> NDArray[np.float32]:
+        return np.empty(shape, np.float32)
+
+    def to_numpy(values: Any) -> NDArray[np.float32]:
+        return np.ascontiguousarray(values[...], np.float32)
+
+    return _Library(names=np, fft=scipy.fft, array=array, empty=empty, to_numpy=to_numpy)
+
+
+def _on_gpu(device: str) -> _Library:
     import torch
 
+    def array(values: Any) -> torch.Tensor:
+        # torch wants to be allowed to write, and a memory map does not let it.
+        return torch.as_tensor(np.require(values, np.float32, ["C", "W"]), device=device)
+
+    def empty(shape: tuple[int, ...]) -> torch.Tensor:
+        return torch.empty(shape, dtype=torch.float32, device=device)
+
+    def to_numpy(values: torch.Tensor) -> NDArray[np.float32]:
+        return values.cpu().numpy()
+
+    return _Library(names=torch, fft=torch.fft, array=array, empty=empty, to_numpy=to_numpy)
+
+
+def _resampled_axis(source: Any, axis: int, plan: AxisPlan, ratio: float, library: _Library) -> Any:
+    shape = list(source.shape)
+    shape[axis] = plan.new_px
+    result = library.empty(tuple(shape))
+    kernel = None if plan.transformed_px else library.array(_matrix(plan, ratio)).T
+    blend = library.array(_blend(plan))
+    # Spectra are several times the size of what they are of: a slab at a time, along any other
+    # axis.
+    across = 1 if axis == 0 else 0
+    n = source.shape[across]
+    rows = max(1, _SLAB * n // max(1, math.prod(source.shape)))
+    for start in range(0, n, rows):
+        part = (slice(None),) * across + (slice(start, start + rows),)
+        lines = library.names.moveaxis(library.array(source[part]), axis, -1)
+        out = lines @ kernel if kernel is not None else _transformed(lines, plan, blend, library)
+        result[part] = library.names.moveaxis(out, -1, axis)
+    return result
+
+
+def _transformed(lines: Any, plan: AxisPlan, blend: Any, library: _Library) -> Any:
+    """Resample along the last axis by cropping or padding its transform."""
     n, m = plan.padded_px, plan.transformed_px
-    moved = tensor.movedim(axis, -1)
-    if not m:
-        rows = (
-            torch.as_tensor(kernel, dtype=moved.dtype, device=moved.device)
-            for kernel in _kernels(plan, ratio)
-        )
-        return torch.cat([moved @ kernel.T for kernel in rows], dim=-1).movedim(-1, axis)
     if n > plan.n_px:
-        ramp = torch.as_tensor(_blend(plan), dtype=moved.dtype, device=moved.device)
-        first, last = moved[..., :1], moved[..., -1:]
-        moved = torch.cat([moved, last + (first - last) * ramp], dim=-1)
-    elif n == m:
-        return tensor
-    spectrum = torch.fft.rfft(moved)
+        first, last = lines[..., :1], lines[..., -1:]
+        lines = library.names.concatenate([lines, last + (first - last) * blend], -1)
     shared = min(n, m) // 2 + 1
-    kept = spectrum[..., :shared].clone()
+    kept = library.fft.rfft(lines)[..., :shared] * (m / n)
     kept[..., -1] *= _nyquist_weight(n, m)
-    out = torch.fft.irfft(kept, m) * (m / n)
-    return out[..., : plan.new_px].movedim(-1, axis).contiguous()
+    return library.fft.irfft(kept, m)[..., : plan.new_px]
 
 
 def _by_fft(values: NDArray[np.float64], plan: AxisPlan) -> NDArray[np.float64]:
@@ -171,6 +229,11 @@ def _by_fft(values: NDArray[np.float64], plan: AxisPlan) -> NDArray[np.float64]:
 
 def _by_matrix(values: NDArray[np.float64], plan: AxisPlan, ratio: float) -> NDArray[np.float64]:
     return np.concatenate([values @ kernel.T for kernel in _kernels(plan, ratio)], axis=-1)
+
+
+def _matrix(plan: AxisPlan, ratio: float) -> NDArray[np.float32]:
+    """The interpolation matrix ``(new, n)``; of most images it is smaller than they are."""
+    return np.concatenate([kernel.astype(np.float32) for kernel in _kernels(plan, ratio)])
 
 
 def _kernels(plan: AxisPlan, ratio: float) -> Generator[NDArray[np.float64]]:

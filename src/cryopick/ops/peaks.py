@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import torch
+# A few copies of a block are made: they shall stay in the cache.
+_BLOCK_PIXELS = 1 << 17
 
 
-def local_maxima(score: torch.Tensor) -> NDArray[np.int64]:
+def local_maxima(score: NDArray[np.float32]) -> NDArray[np.int64]:
     """Find the pixels that none of their 8 (3D: 26) neighbours exceeds.
 
     A plateau yields each of its pixels; a flat map yields none.
@@ -20,33 +19,47 @@ def local_maxima(score: torch.Tensor) -> NDArray[np.int64]:
     Parameters
     ----------
     score
-        ``(y, x)`` or ``(z, y, x)`` on any device.
+        ``(y, x)`` or ``(z, y, x)``.
 
     Returns
     -------
     index
         ``(n, d)`` array indices, in array order.
-    """
-    import torch
 
-    highest = _extreme(score, torch.maximum)
-    found = torch.nonzero((score == highest) & (_extreme(score, torch.minimum) < highest))
-    return found.cpu().numpy().astype(np.int64)
+    Examples
+    --------
+    >>> local_maxima(np.array([[0, 1, 0, 0], [0, 0, 0, 2]], np.float32))
+    array([[0, 1],
+           [1, 3]])
+    """
+    n = score.shape[0]
+    rows = max(1, _BLOCK_PIXELS * n // max(1, score.size))
+    found: list[NDArray[np.int64]] = [np.zeros((0, score.ndim), np.int64)]
+    for first in range(0, n, rows):
+        last, start = min(n, first + rows), max(0, first - 1)
+        block = score[start : min(n, last + 1)]
+        highest = _extreme(block, np.maximum)
+        tops = (block == highest) & (_extreme(block, np.minimum) < highest)
+        index = np.argwhere(tops[first - start : last - start])
+        index[:, 0] += first
+        found.append(index)
+    return np.concatenate(found)
 
 
 def _extreme(
-    score: torch.Tensor, of_two: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-) -> torch.Tensor:
+    score: NDArray[np.float32], of_two: Callable[..., NDArray[np.float32]]
+) -> NDArray[np.float32]:
     """Highest (or lowest) of each pixel and all its neighbours, one axis after the other."""
     result = score
     for axis, n in enumerate(score.shape):
         if n < 2:
             continue
-        pairs = of_two(result.narrow(axis, 0, n - 1), result.narrow(axis, 1, n - 1))
-        spread = result.clone()
-        spread.narrow(axis, 0, n - 1).copy_(pairs)
-        ahead = spread.narrow(axis, 1, n - 1)
-        ahead.copy_(of_two(ahead, pairs))
+        line = np.moveaxis(result, axis, 0)
+        pairs = of_two(line[:-1], line[1:])
+        spread = np.empty_like(result)
+        target = np.moveaxis(spread, axis, 0)
+        target[0], target[-1] = pairs[0], pairs[-1]
+        of_two(pairs[:-1], pairs[1:], out=target[1:-1])
         result = spread
     return result
 

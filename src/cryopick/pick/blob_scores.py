@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from cryopick.model import Grid, Image
 from cryopick.ops.blob_filter import (
     RadialProfile,
     disc_contrast_transform,
+    filtered,
     laplacian_transform,
     mirror_noise_gain,
     pad_mirrored,
@@ -22,10 +22,7 @@ from cryopick.ops.blob_filter import (
     white_noise_gain,
 )
 from cryopick.ops.fourier import fourier_resample
-from cryopick.ops.standardise import standardise
-
-if TYPE_CHECKING:
-    import torch
+from cryopick.ops.standardise import mean_and_spread, standardise, standardised
 
 # Diameters between the smallest and the largest that the disc filter tries.
 DISC_STEPS = 5
@@ -38,6 +35,8 @@ _LIMIT_SD = 6.0
 # them are no outliers.
 _LEAST_BULK = 0.75
 _BULK_PIXELS = 400_000
+# Where the image hardly varies, its score would be the rounding's.
+_LEAST_SPREAD = np.float32(1e-3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,12 +63,7 @@ class BlobScores:
 
 
 def disc_scores(
-    image: Image,
-    diameters_angstrom: tuple[float, float],
-    *,
-    resolution: float,
-    sign: int,
-    device: str,
+    image: Image, diameters_angstrom: tuple[float, float], *, resolution: float, sign: int
 ) -> BlobScores:
     """Contrast between a disc and the ring around it, in standard deviations of local noise.
 
@@ -87,14 +81,10 @@ def disc_scores(
         The image is reduced so that its Nyquist frequency is at this resolution, in Å.
     sign
         -1 for dark particles, +1 for bright ones.
-    device
-        ``cpu`` or ``cuda:N``.
     """
-    import torch
-
     smallest, largest = diameters_angstrom
     step_px = working_step_px(image.grid, resolution)
-    work = _working_pixels(image, step_px, sign=sign, device=device)
+    work = _working_pixels(image, step_px, sign=sign)
     pixel = step_px * image.grid.pixel_size_angstrom
     diameters = np.geomspace(smallest, largest, DISC_STEPS if largest > smallest else 1)
     filters = (
@@ -103,34 +93,24 @@ def disc_scores(
     )
     spread = _local_spread(_limited(work), pixel, float(np.sqrt(smallest * largest)))
     best, size = _best_answer(_answers(work, pixel, filters, margin=largest, unit_noise=True), work)
-    best = torch.where(spread > 1e-3, best / spread.clamp_min(1e-3), torch.zeros_like(best))
-    return BlobScores(
-        score=best.cpu().numpy(),
-        diameter_angstrom=size.cpu().numpy(),
-        step_px=step_px,
-        mean=float(best.mean()),
-        sd=float(best.std()),
-    )
+    quiet = ~(spread > _LEAST_SPREAD)
+    best /= np.maximum(spread, _LEAST_SPREAD, out=spread)
+    best[quiet] = 0
+    mean, sd = mean_and_spread(best)
+    return BlobScores(score=best, diameter_angstrom=size, step_px=step_px, mean=mean, sd=sd)
 
 
 def laplacian_scores(
-    image: Image,
-    diameters_angstrom: tuple[float, float],
-    *,
-    resolution: float,
-    sign: int,
-    device: str,
+    image: Image, diameters_angstrom: tuple[float, float], *, resolution: float, sign: int
 ) -> BlobScores:
     """RELION's Laplacian of Gaussian over 11 diameters (doi 10.7554/eLife.42166).
 
     Four diameters below the range and four above it are tried too; pixels that prefer one of
     these score 0 and do not enter the mean and standard deviation.
     """
-    import torch
-
     smallest, largest = diameters_angstrom
     step_px = working_step_px(image.grid, resolution)
-    work = _working_pixels(image, step_px, sign=sign, device=device)
+    work = _working_pixels(image, step_px, sign=sign)
     pixel = step_px * image.grid.pixel_size_angstrom
     below = [smallest / n for n in (5, 4, 3, 2)]
     above = [largest * n for n in (2, 3, 4, 5)]
@@ -142,15 +122,9 @@ def laplacian_scores(
         _answers(work, pixel, filters, margin=2 * largest, unit_noise=False), work
     )
     fits = (size >= smallest * 0.999) & (size <= largest * 1.001)
-    values = best[fits]
-    best = torch.where(fits, best, torch.zeros_like(best))
-    return BlobScores(
-        score=best.cpu().numpy(),
-        diameter_angstrom=size.cpu().numpy(),
-        step_px=step_px,
-        mean=float(values.mean()) if len(values) else 0.0,
-        sd=float(values.std(correction=0)) if len(values) else 0.0,
-    )
+    mean, sd = mean_and_spread(best[fits])
+    best[~fits] = 0
+    return BlobScores(score=best, diameter_angstrom=size, step_px=step_px, mean=mean, sd=sd)
 
 
 def working_step_px(grid: Grid, resolution: float) -> float:
@@ -158,86 +132,79 @@ def working_step_px(grid: Grid, resolution: float) -> float:
     return max(1.0, resolution / 2 / grid.pixel_size_angstrom)
 
 
-def _working_pixels(image: Image, step_px: float, *, sign: int, device: str) -> torch.Tensor:
-    import torch
-
-    # torch wants to be allowed to write, and a memory map does not let it.
-    pixels = np.require(image.read(), requirements="W")
-    clean = standardise(torch.as_tensor(pixels, device=device))
-    del pixels  # a tomogram of several GB is needed once
+def _working_pixels(image: Image, step_px: float, *, sign: int) -> NDArray[np.float32]:
+    pixels = image.read()
     if step_px > 1:
-        reduced = fourier_resample(clean.cpu().numpy(), step_px, device=device)
-        clean = standardise(torch.as_tensor(reduced, device=device))
-    return sign * clean
+        pixels = fourier_resample(standardised(pixels), step_px)
+    work = standardise(pixels)
+    return work if sign > 0 else np.negative(work, out=work)
 
 
-def _limited(work: torch.Tensor) -> torch.Tensor:
+def _limited(work: NDArray[np.float32]) -> NDArray[np.float32]:
     """Pull extreme pixels in to `_LIMIT_SD`."""
-    flat = work.flatten()
+    flat = work.ravel()
     # An odd stride does not run along the columns of most images.
-    some = flat[:: len(flat) // _BULK_PIXELS | 1].cpu().numpy()
+    some = flat[:: len(flat) // _BULK_PIXELS | 1]
     low, middle, high = np.quantile(some, (0.1587, 0.5, 0.8413))
     reach = _LIMIT_SD * max(float(high - low) / 2, _LEAST_BULK)
-    return work.clamp(float(middle) - reach, float(middle) + reach)
+    return work.clip(float(middle) - reach, float(middle) + reach)
 
 
 def _answers(
-    work: torch.Tensor,
+    work: NDArray[np.float32],
     pixel_angstrom: float,
     filters: Iterator[tuple[float, RadialProfile]],
     *,
     margin: float,
     unit_noise: bool,
-) -> Iterator[tuple[float, torch.Tensor]]:
+) -> Iterator[tuple[float, NDArray[np.float32]]]:
     """Yield (diameter, answer) of each filter; the image is mirrored beyond its edges."""
-    import torch
+    import scipy.fft
 
     padded, inside = pad_mirrored(work, int(np.ceil(margin / pixel_angstrom)))
-    shape = tuple(padded.shape)
-    transform = torch.fft.rfftn(padded)
-    frequency = torch.as_tensor(radial_frequency(shape, pixel_angstrom), device=work.device)
+    shape = padded.shape
+    transform = scipy.fft.rfftn(padded, overwrite_x=True)
     del padded
+    frequency = radial_frequency(shape, pixel_angstrom)
     for diameter, profile in filters:
         response = tabulated(profile, frequency)
         if unit_noise:
-            response /= white_noise_gain(response, shape)
-        answer = torch.fft.irfftn(transform * response, s=shape)[inside]
+            response /= np.float32(white_noise_gain(response, shape))
+        answer = filtered(transform, response, shape)[inside]
         if unit_noise:
-            for axis, gain in enumerate(mirror_noise_gain(response, shape, tuple(work.shape))):
+            for axis, gain in enumerate(mirror_noise_gain(response, shape, work.shape)):
                 line = gain.reshape(-1, *(1,) * (work.ndim - 1 - axis))
-                answer = answer / torch.as_tensor(line, dtype=torch.float32, device=work.device)
+                answer /= line.astype(np.float32)
         yield diameter, answer
 
 
 def _best_answer(
-    answers: Iterator[tuple[float, torch.Tensor]], work: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    import torch
-
-    best = torch.full_like(work, -torch.inf)
-    size = torch.zeros_like(work)
+    answers: Iterator[tuple[float, NDArray[np.float32]]], work: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    best = np.full_like(work, -np.inf)
+    size = np.zeros_like(work)
     for diameter, answer in answers:
-        better = answer > best
-        best = torch.where(better, answer, best)
-        size = torch.where(better, torch.full_like(size, diameter), size)
+        size[answer > best] = diameter
+        np.maximum(best, answer, out=best)
     return best, size
 
 
 def _local_spread(
-    work: torch.Tensor, pixel_angstrom: float, window_angstrom: float
-) -> torch.Tensor:
+    work: NDArray[np.float32], pixel_angstrom: float, window_angstrom: float
+) -> NDArray[np.float32]:
     """Standard deviation in a Gaussian window of this sigma around every pixel."""
-    import torch
+    import scipy.fft
 
     padded, inside = pad_mirrored(work, int(np.ceil(2 * window_angstrom / pixel_angstrom)))
-    frequency = radial_frequency(tuple(padded.shape), pixel_angstrom)
-    window = torch.exp(
-        torch.as_tensor(frequency, device=work.device).square_()
-        * (-2 * (np.pi * window_angstrom) ** 2)
-    )
+    shape = padded.shape
+    window = np.square(radial_frequency(shape, pixel_angstrom))
+    window *= np.float32(-2 * (np.pi * window_angstrom) ** 2)
+    np.exp(window, out=window)
 
-    def blurred(values: torch.Tensor) -> torch.Tensor:
-        return torch.fft.irfftn(torch.fft.rfftn(values) * window, s=values.shape)[inside]
+    def blurred(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return filtered(scipy.fft.rfftn(values), window, shape)[inside]
 
-    variance = blurred(padded**2) - blurred(padded) ** 2
-    return torch.sqrt(variance.clamp_min(0))
+    mean = blurred(padded)
+    variance = blurred(np.square(padded, out=padded))
+    variance -= np.square(mean, out=mean)
+    return np.sqrt(variance.clip(0, out=variance), out=variance)

@@ -123,9 +123,7 @@ class LogResult:
     scores: BlobScores
 
 
-def pick_log(
-    image: Image, settings: LogSettings, *, mask: Image | None = None, device: str = "cpu"
-) -> LogResult:
+def pick_log(image: Image, settings: LogSettings, *, mask: Image | None = None) -> LogResult:
     """Find round particles in one image.
 
     Parameters
@@ -136,8 +134,6 @@ def pick_log(
         Diameters and rules.
     mask
         Picks where it is 0 or less are deleted. May have any binning.
-    device
-        ``cpu`` or ``cuda:N``.
 
     Examples
     --------
@@ -152,13 +148,11 @@ def pick_log(
     ----------
     RELION's Laplacian picker: doi 10.7554/eLife.42166.
     """
-    import torch
-
-    scores = _scores(image, settings, device)
+    scores = _scores(image, settings)
     if settings.suppression == "relion":
         index = _relion_candidates(scores, settings, image.grid)
     else:
-        index = local_maxima(torch.as_tensor(scores.score))
+        index = local_maxima(scores.score)
         index = index[scores.score[tuple(index.T)] > 0]
     position_px = refine_peaks(scores.score, index)
     picks = _as_picks(image, scores, index, position_px)
@@ -175,7 +169,7 @@ def pick_log(
     )
 
 
-def _scores(image: Image, settings: LogSettings, device: str) -> BlobScores:
+def _scores(image: Image, settings: LogSettings) -> BlobScores:
     smallest_side = min(image.grid.extent_angstrom)
     if settings.diameter_max_angstrom > smallest_side:
         raise InputError(
@@ -188,7 +182,6 @@ def _scores(image: Image, settings: LogSettings, device: str) -> BlobScores:
         (settings.diameter_min_angstrom, settings.diameter_max_angstrom),
         resolution=settings.resolution_angstrom,
         sign=-1 if settings.contrast == "dark" else 1,
-        device=device,
     )
 
 

@@ -177,8 +177,6 @@ def _maxima(
     score: PixelSource, *, floor: float, region: NDArray[np.bool_] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Index, sub-voxel place (both z, y, x) and score of every local maximum above the floor."""
-    import torch
-
     nz, ny, nx = score.shape
     step = max(1, _SLAB_VOXELS // (ny * nx))
     found: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = []
@@ -187,7 +185,7 @@ def _maxima(
         shift = np.array([start, 0, 0])
         slab = np.array(score[start : min(nz, last + 1)], dtype=np.float32)
         slab[~np.isfinite(slab)] = floor
-        index = local_maxima(torch.from_numpy(slab))
+        index = local_maxima(slab)
         z = index[:, 0] + start
         keep = (z >= first) & (z < last) & (slab[tuple(index.T)] > floor)
         index = index[keep]
