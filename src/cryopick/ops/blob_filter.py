@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -96,11 +97,18 @@ def tabulated(profile: RadialProfile, frequency: NDArray[np.float32]) -> NDArray
     Equals ``profile(frequency)`` to about 1e-4 of its maximum, at a fraction of the time: a volume
     has 10^7 samples but few different radii.
     """
-    table = np.linspace(0, float(frequency.max()), _TABLE_STEPS + 1)
-    values = profile(table)
+    highest = float(frequency.max())
+    if highest == 0:
+        return np.full_like(frequency, profile(np.zeros(1))[0])
+    values = profile(np.linspace(0, highest, _TABLE_STEPS + 1)).astype(np.float32)
+    slope = np.diff(values, append=values[-1])
     response = np.empty_like(frequency)
-    for line, target in zip(frequency, response, strict=True):
-        target[...] = np.interp(line, table, values)
+    for plane, target in zip(_planes(frequency), _planes(response), strict=True):
+        place = plane * np.float32(_TABLE_STEPS / highest)
+        below = place.astype(np.intp)
+        place -= below
+        place *= slope[below]
+        np.add(values[below], place, out=target)
     return response
 
 
@@ -138,19 +146,27 @@ def weighted(
     return result
 
 
-def white_noise_gain(response: NDArray[np.floating], shape: tuple[int, ...]) -> float:
-    """Standard deviation of a filter's answer to white noise of unit standard deviation.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NoiseGain:
+    """How loud a filter answers to white noise of unit standard deviation.
 
-    ``response`` is given at the frequencies of `radial_frequency`.
+    Attributes
+    ----------
+    inside
+        Standard deviation of the answer far from the edges.
+    near_edges
+        One ``(n,)`` array of factors per axis, to be multiplied as an outer product: how much
+        louder it is where the noise is mirrored.
     """
-    power = _axis_power(response, shape, axis=0)
-    return math.sqrt(float(power @ _multiplicity(shape[0])) / math.prod(shape))
+
+    inside: float
+    near_edges: tuple[NDArray[np.float64], ...]
 
 
-def mirror_noise_gain(
+def noise_gain(
     response: NDArray[np.floating], padded: tuple[int, ...], shape: tuple[int, ...]
-) -> list[NDArray[np.float64]]:
-    """How much louder white noise answers near mirrored edges, one factor per axis.
+) -> NoiseGain:
+    """Compute how loud noise answers, from the power of a filter along each axis.
 
     Beside a mirror the same noise enters a filter twice. With ``a`` the autocorrelation of the
     filter, the variance at ``d`` pixels from one edge is exactly ``1 + a(2 d + 1)``; where two
@@ -162,41 +178,41 @@ def mirror_noise_gain(
         The filter on the padded shape, at the frequencies of `radial_frequency`.
     padded, shape
         Shape with and without the mirrored margin.
-
-    Returns
-    -------
-    gain
-        One ``(n,)`` array of standard deviations per axis; multiply their outer product.
     """
+    powers = _axis_powers(response, padded)
     gains: list[NDArray[np.float64]] = []
-    for axis, (length, n) in enumerate(zip(padded, shape, strict=True)):
+    for power, length, n in zip(powers, padded, shape, strict=True):
         # The autocorrelation along one axis through the centre is the transform of the power
         # summed over the other axes.
-        line = np.fft.irfft(_axis_power(response, padded, axis=axis), length)
+        line = np.fft.irfft(power, length)
         line = line / line[0]
         line = np.where(np.arange(length) <= length // 2, line, 0.0)
         near = 2 * np.arange(n) + 1
         reach = np.where(near < length, line[np.minimum(near, length - 1)], 0.0)
         gains.append(np.sqrt(np.maximum(1 + reach + reach[::-1], 0.25)))
-    return gains
+    total = float(powers[0] @ _multiplicity(padded[0]))
+    return NoiseGain(inside=math.sqrt(total / math.prod(padded)), near_edges=tuple(gains))
 
 
-def _axis_power(
-    response: NDArray[np.floating], shape: tuple[int, ...], *, axis: int
-) -> NDArray[np.float64]:
-    """Squared response, summed over both signs of the frequencies of all axes but one."""
-    counts = [
-        np.ones(len(line)) if a == axis else line
-        for a, line in enumerate(_multiplicity(n) for n in shape)
-    ]
-    others = tuple(a for a in range(1, len(shape)) if a != axis)
-    lines: list[NDArray[np.float64]] = []
-    for plane, count in zip(response, counts[0], strict=True):
-        power = np.square(plane, dtype=np.float64) * count
-        for a in range(1, len(shape)):
-            power *= counts[a].reshape(-1, *(1,) * (len(shape) - 1 - a))
-        lines.append(power.sum(axis=tuple(a - 1 for a in others)))
-    return np.asarray(lines).ravel() if axis == 0 else np.sum(lines, axis=0)
+def _axis_powers(
+    response: NDArray[np.floating], shape: tuple[int, ...]
+) -> list[NDArray[np.float64]]:
+    """For each axis, the squared response summed over both signs of all other frequencies."""
+    *above, rows, columns = [_multiplicity(n) for n in shape]
+    along_y, along_x = np.zeros(len(rows)), np.zeros(len(columns))
+    totals: list[float] = []
+    for plane, count in zip(_planes(response), above[0] if above else np.ones(1), strict=True):
+        power = np.square(plane, dtype=np.float64)
+        lines = power @ columns
+        along_y += count * lines
+        along_x += count * (rows @ power)
+        totals.append(float(lines @ rows))
+    return [np.asarray(totals), along_y, along_x] if above else [along_y, along_x]
+
+
+def _planes(values: NDArray[Any]) -> NDArray[Any]:
+    """Show a volume as planes, and a plane as one of them: what stays in the cache together."""
+    return values if values.ndim == 3 else values[np.newaxis]
 
 
 def _multiplicity(n: int) -> NDArray[np.float64]:

@@ -15,11 +15,10 @@ from cryopick.ops.blob_filter import (
     disc_contrast_transform,
     filtered,
     laplacian_transform,
-    mirror_noise_gain,
+    noise_gain,
     pad_mirrored,
     radial_frequency,
     tabulated,
-    white_noise_gain,
 )
 from cryopick.ops.fourier import fourier_resample
 from cryopick.ops.standardise import mean_and_spread, standardise, standardised
@@ -168,13 +167,12 @@ def _answers(
     frequency = radial_frequency(shape, pixel_angstrom)
     for diameter, profile in filters:
         response = tabulated(profile, frequency)
-        if unit_noise:
-            response /= np.float32(white_noise_gain(response, shape))
         answer = filtered(transform, response, shape)[inside]
         if unit_noise:
-            for axis, gain in enumerate(mirror_noise_gain(response, shape, work.shape)):
-                line = gain.reshape(-1, *(1,) * (work.ndim - 1 - axis))
-                answer /= line.astype(np.float32)
+            gain = noise_gain(response, shape, work.shape)
+            answer /= np.float32(gain.inside)
+            for axis, louder in enumerate(gain.near_edges):
+                answer /= louder.astype(np.float32).reshape(-1, *(1,) * (work.ndim - 1 - axis))
         yield diameter, answer
 
 
