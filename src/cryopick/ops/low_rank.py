@@ -170,7 +170,8 @@ def _leading_rows(sample: torch.Tensor, max_rank: int, *, rng: np.random.Generat
     m, n = sample.shape
     rank = min(max_rank, m, n)
     width = min(rank + _EXTRA, m, n)
-    start = torch.from_numpy(rng.standard_normal((n, width)).astype(np.float32))
+    # A copy: products round by where memory begins.
+    start = torch.tensor(rng.standard_normal((n, width)).astype(np.float32))
     left = _orthonormal(sample @ start.to(sample.device))
     for _ in range(_POWER_ITERATIONS):
         right = _orthonormal(sample.T @ left)

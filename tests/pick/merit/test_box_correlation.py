@@ -1,10 +1,16 @@
-"""Convolutions with small boxes, two per transform, against numpy's."""
+"""Convolutions with small boxes, and with factors of a spectrum, against numpy's."""
 
 import numpy as np
 import pytest
 import torch
 
-from cryopick.pick.merit.box_correlation import centred, correlate, correlated_pair, full_plane
+from cryopick.pick.merit.box_correlation import (
+    centred,
+    centred_transform,
+    correlate,
+    correlated_pair,
+    full_plane,
+)
 
 
 def image(shape=(24, 36), seed=0):
@@ -55,12 +61,44 @@ def test_boxes_of_finer_pixels_lose_what_the_image_cannot_hold():
     np.testing.assert_allclose(found.real, 4 * convolved(values, fine[::2, ::2]), atol=0.1)
 
 
+def halves(boxes, *, odd=False):
+    """Images that are even, or odd, around pixel ``n // 2``."""
+    turned = np.roll(boxes[..., ::-1, ::-1], (1, 1), axis=(-2, -1))
+    return (boxes - turned if odd else boxes + turned).astype(np.float32)
+
+
+@pytest.mark.parametrize("oversampling", [1, 2])
+def test_a_centred_transform_is_that_of_the_box_around_pixel_0(oversampling):
+    box = np.random.default_rng(3).standard_normal((8, 8)).astype(np.float32)
+    found = centred_transform(torch.from_numpy(box), (12, 16), oversampling=oversampling)
+    large = np.zeros((12 * oversampling, 16 * oversampling))
+    large[:8, :8] = box
+    full = np.fft.fft2(np.roll(large, (-4, -4), (0, 1)))
+    rows = np.r_[np.arange(6), np.arange(-6, 0)]
+    np.testing.assert_allclose(found, full[rows][:, :9], atol=1e-4)
+
+
+def test_even_boxes_have_real_transforms_and_odd_ones_imaginary():
+    box = np.random.default_rng(4).standard_normal((8, 8))
+    box[0], box[:, 0] = 0, 0
+    for odd in (False, True):
+        given = torch.from_numpy(halves(box, odd=odd))
+        found = centred_transform(given, (24, 36))
+        none, all_of_it = (found.real, found.imag) if odd else (found.imag, found.real)
+        assert float(none.abs().max()) < 1e-4 < float(all_of_it.abs().max())
+
+
 @pytest.mark.parametrize("cores", [1, 2])
-def test_an_odd_number_of_boxes_and_what_is_kept(cores):
-    values, boxes = image(), np.random.default_rng(2).standard_normal((5, 4, 4))
-    spectrum = torch.from_numpy(np.fft.fft2(values).astype(np.complex64))
-    given = torch.from_numpy(boxes.astype(np.float32))
-    found = correlate(spectrum, given, kept=(20, 30), cores=cores)
-    assert found.shape == (5, 20, 30)
-    for ours, box in zip(found, boxes, strict=True):
-        np.testing.assert_allclose(ours, convolved(values, box)[:20, :30], atol=1e-4)
+def test_many_factors_and_what_is_kept(cores):
+    values, factors = image(), np.random.default_rng(2).standard_normal((5, 24, 19))
+    spectrum = np.fft.rfft2(values)
+    found = torch.empty(5, 20, 30)
+    correlate(
+        torch.from_numpy(spectrum.astype(np.complex64)),
+        torch.from_numpy(factors.astype(np.float32)),
+        out=found,
+        cores=cores,
+    )
+    for ours, factor in zip(found, factors, strict=True):
+        wanted = np.fft.irfft2(factor * spectrum, s=(24, 36))[:20, :30]
+        np.testing.assert_allclose(ours, wanted, atol=1e-4)

@@ -1,55 +1,68 @@
-"""Both engines answer alike: one answer per reference, and angles where they are asked for."""
+"""Both engines answer alike: the best of all references, or a layer for each."""
 
+import numpy as np
 import pytest
 import torch
 
+from cryopick.pick.merit.engine import empty_layers
+from cryopick.pick.merit.formula import MeritFormula
+from cryopick.pick.merit.moments import Moments
 from cryopick.pick.merit.search import prepare_search
 from cryopick.pick.merit.settings import MeritSettings
 from merit_scenes import two_references
 
 SHAPE = (96, 128)
+KEPT = (20, 30)
+MOMENTS = Moments(
+    mean=np.array([0.02, -0.01]), square=np.array([0.03, 0.05]), expected=np.array([1.2, 1.4])
+)
 
 
-def search(engine):
+def prepared(engine):
     settings = MeritSettings(
         particle_diameter_angstrom=130.0, angular_step_deg=45.0, engine=engine, ctf="none"
     )
     return prepare_search(two_references(4.0), settings, shape=SHAPE, pixel_size_angstrom=4.0)
 
 
+def layers_of(engine, *, per_reference, seed=0):
+    found = prepared(engine)
+    generator = torch.Generator().manual_seed(seed)
+    spectrum = torch.fft.rfft2(torch.randn(found.grid(SHAPE).working, generator=generator))
+    formula = MeritFormula.of(MOMENTS, torch.zeros(KEPT), torch.ones(KEPT))
+    return found.engine.search(spectrum * 0.05, KEPT, formula, per_reference=per_reference, cores=1)
+
+
+def test_empty_layers_hold_nothing():
+    layers = empty_layers(2, (3, 4), torch.device("cpu"))
+    assert layers.merit.shape == layers.angle.shape == layers.reference.shape == (2, 3, 4)
+    assert layers.angle.dtype == layers.reference.dtype == torch.int16
+    assert bool((layers.merit == -torch.inf).all())
+
+
 @pytest.mark.parametrize("engine", ["exact", "bank"])
-def test_every_reference_is_answered_once(engine):
-    found = search(engine)
-    grid = found.grid(SHAPE)
-    generator = torch.Generator().manual_seed(0)
-    spectrum = torch.fft.rfft2(torch.randn(grid.working, generator=generator))
-    answers = list(found.engine.best_angles(spectrum, (20, 30), cores=1))
-    assert [one.reference for one in answers] == [0, 1]
-    assert found.engine.bytes_per_px > 0
-    every = torch.arange(600)
-    for one in answers:
-        assert one.correlation.shape == (20, 30)
-        assert one.correlation.dtype == torch.float32
-        angles = one.angles_at(every)
-        assert angles.dtype == torch.int16
-        assert 0 <= int(angles.min()) < int(angles.max()) < 8
-        # Some places, in any order, and none.
-        some = torch.tensor([599, 0, 7])
-        assert torch.equal(one.angles_at(some), angles[some])
-        assert len(one.angles_at(torch.zeros(0, dtype=torch.int64))) == 0
+def test_the_best_is_the_best_of_each(engine):
+    each, best = (layers_of(engine, per_reference=each) for each in (True, False))
+    assert each.merit.shape == each.angle.shape == (2, *KEPT)
+    assert best.merit.shape == best.angle.shape == (1, *KEPT)
+    assert each.merit.dtype == best.merit.dtype == torch.float32
+    assert torch.equal(each.reference[1], torch.ones(KEPT, dtype=torch.int16))
+    top = each.merit.max(0)
+    torch.testing.assert_close(best.merit[0], top.values)
+    assert torch.equal(best.reference[0], top.indices.to(torch.int16))
+    assert set(best.reference.unique().tolist()) == {0, 1}
+    angle = each.angle.gather(0, top.indices[None])
+    assert torch.equal(best.angle, angle)
+    assert 0 <= int(angle.min()) < int(angle.max()) < 8
+
+
+@pytest.mark.parametrize("engine", ["exact", "bank"])
+def test_memory_is_told(engine):
+    assert prepared(engine).engine.bytes_per_px > 0
 
 
 def test_the_engines_agree_on_value_and_angle():
-    generator = torch.Generator().manual_seed(1)
-    spectrum = torch.fft.rfft2(
-        torch.randn(search("exact").grid(SHAPE).working, generator=generator)
-    )
-    exact, bank = (
-        list(search(engine).engine.best_angles(spectrum, (30, 30), cores=1))
-        for engine in ("exact", "bank")
-    )
-    every = torch.arange(900)
-    for one, two in zip(exact, bank, strict=True):
-        scale = float(one.correlation.std())
-        assert float((one.correlation - two.correlation).std()) < 0.15 * scale
-        assert float((one.angles_at(every) == two.angles_at(every)).float().mean()) > 0.8
+    exact, bank = (layers_of(engine, per_reference=True, seed=1) for engine in ("exact", "bank"))
+    for one, two in zip(exact.merit, bank.merit, strict=True):
+        assert float((one - two).std()) < 0.15 * float(one.std())
+    assert float((exact.angle == bank.angle).float().mean()) > 0.8

@@ -7,6 +7,7 @@ import pytest
 
 from cryopick.model import Grid, Image
 from cryopick.ops.standardise import standardise
+from cryopick.pick.merit import micrograph
 from cryopick.pick.merit.micrograph import high_pass_weight, prepare_micrograph
 from cryopick.pick.merit.settings import MeritSettings
 from cryopick.pick.merit.working_grid import plan_working_grid
@@ -34,12 +35,10 @@ def cropped(values, working):
 
 
 def padded(pixels, grid, seed=0):
-    import torch
-
     y, x = pixels.shape
     rng = np.random.default_rng(seed)
     out = np.empty(grid.padded)
-    out[:y, :x] = standardise(torch.from_numpy(pixels.astype(np.float32))).numpy()
+    out[:y, :x] = standardise(pixels.astype(np.float32))
     out[y:] = rng.standard_normal((grid.padded[0] - y, grid.padded[1]), dtype=np.float32)
     out[:y, x:] = rng.standard_normal((y, grid.padded[1] - x), dtype=np.float32)
     return out
@@ -106,6 +105,28 @@ def test_what_the_mask_leaves_out_becomes_noise_and_does_not_count():
     np.testing.assert_allclose(seen[:, :80], alone, atol=1e-4)
     assert abs(seen[:, 80:].mean()) < 0.1
     assert seen[:, 80:].std() == pytest.approx(1, abs=0.05)
+
+
+def test_the_noise_under_a_mask_is_drawn_in_raster_order(monkeypatch):
+    pixels = noise((90, 70))
+    allowed = np.random.default_rng(3).random((90, 70)) > 0.2
+    allowed[20:40] = True
+    mask = Image(
+        data=allowed.astype(np.float32),
+        grid=Grid(shape=(90, 70), pixel_size_angstrom=PIXEL),
+        name="mask",
+    )
+    grid = plan_working_grid(pixels.shape, PIXEL, step=Fraction(1))
+    wanted = padded(np.where(allowed, pixels, np.nan), grid)
+    rng = np.random.default_rng(0)
+    y, x = grid.padded
+    rng.standard_normal((y - 90) * x + 90 * (x - 70), dtype=np.float32)
+    wanted[:90, :70][~allowed] = rng.standard_normal(int((~allowed).sum()), dtype=np.float32)
+    for rows in (64, 7):
+        monkeypatch.setattr(micrograph, "_ROWS", rows)
+        found = prepare_micrograph(image_of(pixels), grid, MeritSettings(), mask=mask)
+        seen = np.fft.irfft2(found.spectrum.numpy(), s=grid.padded)
+        np.testing.assert_allclose(seen, wanted, atol=1e-5)
 
 
 def test_the_seed_changes_the_noise_beyond_the_edge_alone():

@@ -88,8 +88,8 @@ def _transform_of_mask(mask: NDArray[np.bool_], grid: WorkingGrid) -> torch.Tens
         np.fft.rfftfreq(grid.working[1], grid.step_px),
     )
     rows, columns = (
-        torch.from_numpy(np.exp(-2j * np.pi * np.outer(k, position)).astype(np.complex64))
+        torch.tensor(np.exp(-2j * np.pi * np.outer(k, position)).astype(np.complex64))
         for k in frequency
     )
-    values = torch.from_numpy(mask.astype(np.complex64))
+    values = torch.tensor(mask.astype(np.complex64))
     return rows @ values @ columns.T

@@ -1,4 +1,4 @@
-"""The bank engine: all turned references as mixtures of a few components.
+"""`MeritBank`: all turned references as mixtures of a few components.
 
 The turned references of a whole data set are written as ``C P`` with few orthonormal components
 ``P`` (`cryopick.ops.low_rank`). Correlating a micrograph with the components gives ``k`` numbers
@@ -12,7 +12,6 @@ correlation the better of an angle and its opposite is ``e + |o|``: half of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,9 +21,6 @@ from numpy.typing import NDArray
 from cryopick.model import Optics
 from cryopick.ops.ctf import ctf_curve
 from cryopick.ops.low_rank import LowRank, low_rank
-from cryopick.ops.threads import in_threads
-from cryopick.pick.merit.box_correlation import centred, correlate, full_plane
-from cryopick.pick.merit.engine import BestAngle
 from cryopick.pick.merit.settings import MeritSettings
 from cryopick.pick.merit.turned_references import TurnedReferences
 
@@ -32,8 +28,6 @@ if TYPE_CHECKING:
     import torch
 
 _MAX_RANK = 512
-# Places whose correlations are formed at a time: they stay in the second-level cache of a core.
-_COLUMNS = {"cpu": 1024, "cuda": 65536}
 # Share of the energy below which the even or the odd part is nothing but rounding.
 _NOTHING = 1e-10
 # What a micrograph does to the references is not known when the bank is made: the components are
@@ -103,10 +97,11 @@ def build_merit_bank(
             mixtures.append(part.new_zeros((turned.references, count, 0)))
             continue
         found = _components(seen.flatten(0, 1), settings)
-        mixture = torch.from_numpy(found.coefficients).to(turned.device)
+        # A copy: products round by where memory begins, and workers must find the same bank.
+        mixture = torch.from_numpy(found.coefficients).to(turned.device, copy=True)
         # The components with all their frequencies: mixtures of turned references themselves, so
         # that they end where these end.
-        basis = torch.linalg.lstsq(mixture, part.flatten(0, 1)).solution
+        basis = _least_squares(mixture, part.flatten(0, 1))
         boxes.append(turned.mirrored_boxes(basis.to(torch.complex64) * unit))
         mixtures.append(mixture.view(turned.references, count, -1).contiguous())
         held += energy * float(found.energy[-1])
@@ -118,6 +113,21 @@ def build_merit_bank(
         opposite=opposite,
         energy=held / sum(total),
     )
+
+
+def _least_squares(mixtures: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """Components ``(k, f)`` of which the mixtures ``(n, k)`` come nearest to the rows ``(n, f)``.
+
+    By normal equations, as ``torch.linalg.lstsq`` rounds differently from call to call. The
+    columns of the mixtures are nearly orthogonal: of unit length they are well-conditioned.
+    """
+    import torch
+
+    wide = mixtures.double()
+    length = torch.linalg.vector_norm(wide, dim=0)
+    wide = wide / length
+    found = torch.linalg.solve(wide.T @ wide, (wide.T.float() @ rows).double())
+    return (found / length[:, None]).float()
 
 
 def _components(rows: torch.Tensor, settings: MeritSettings) -> LowRank:
@@ -145,65 +155,3 @@ def _typical_weight(
         curves = [ctf_curve(k, Optics(), defocus_um=df) ** 2 for df in _TYPICAL_DEFOCUS_UM]
         seen = np.mean(curves, axis=0)
     return np.sqrt(multiplicity * seen).astype(np.float32)
-
-
-class BankEngine:
-    """Correlates with the components of a bank, and mixes.
-
-    Parameters
-    ----------
-    bank
-        From `build_merit_bank`.
-    """
-
-    def __init__(self, bank: MeritBank) -> None:
-        self.bank = bank
-
-    @property
-    def bytes_per_px(self) -> int:
-        """Memory taken for each working pixel."""
-        return 4 * self.bank.rank + 64
-
-    def best_angles(
-        self, spectrum: torch.Tensor, kept: tuple[int, int], *, cores: int
-    ) -> Iterator[BestAngle]:
-        """See `Engine.best_angles`."""
-        import torch
-
-        bank = self.bank
-        width = 2 * (spectrum.shape[1] - 1)
-        reach = bank.boxes.shape[1] // 2 // bank.oversampling
-        whole = centred(full_plane(spectrum, width), reach)
-        columns = correlate(
-            whole, bank.boxes, kept=kept, oversampling=bank.oversampling, cores=cores
-        ).flatten(1)
-        step = _COLUMNS["cpu" if spectrum.device.type == "cpu" else "cuda"]
-        starts = range(0, columns.shape[1], step)
-        for reference in range(len(bank.even)):
-
-            def best_of(start: int, reference: int = reference) -> torch.Tensor:
-                even, odd = self._parts(reference, columns[:, start : start + step])
-                return torch.amax(even.add_(odd.abs_() if bank.opposite else odd), 0)
-
-            def angles_at(places: torch.Tensor, reference: int = reference) -> torch.Tensor:
-                found = [self._angles(reference, columns[:, part]) for part in places.split(step)]
-                return torch.cat(found) if found else places.to(torch.int16)
-
-            best = torch.cat(in_threads(best_of, starts, cores=cores)).view(kept)
-            yield BestAngle(reference=reference, correlation=best, angles_at=angles_at)
-
-    def _parts(self, reference: int, columns: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Even and odd part ``(a, n)`` of the correlations."""
-        even, odd = self.bank.even[reference], self.bank.odd[reference]
-        split = even.shape[1]
-        return even @ columns[:split], odd @ columns[split:]
-
-    def _angles(self, reference: int, columns: torch.Tensor) -> torch.Tensor:
-        import torch
-
-        even, odd = self._parts(reference, columns)
-        if not self.bank.opposite:
-            return even.add_(odd).argmax(0).to(torch.int16)
-        angle = (even + odd.abs()).argmax(0)
-        turned = odd.gather(0, angle[None])[0] < 0
-        return (angle + turned * len(even)).to(torch.int16)

@@ -1,4 +1,4 @@
-"""Correlations of a filtered micrograph with many small images, two per Fourier transform."""
+"""Correlations of a filtered micrograph with many small images."""
 
 from __future__ import annotations
 
@@ -26,13 +26,8 @@ def full_plane(half: torch.Tensor, width: int) -> torch.Tensor:
 
 def centred(spectrum: torch.Tensor, shift_px: int) -> torch.Tensor:
     """Spectrum ``(y, x)`` of an image moved by ``-shift_px`` along both axes, circularly."""
-    import torch
-
     for axis, n in enumerate(spectrum.shape):
-        index = torch.arange(n, device=spectrum.device)
-        # Whole multiples of a turn are taken off before the sine: exact for long images.
-        phase = 2 * torch.pi * ((index * shift_px) % n) / n
-        ramp = torch.polar(torch.ones_like(phase, dtype=torch.float32), phase.float())
+        ramp = _ramp(n, shift_px, spectrum.device)
         spectrum = spectrum * ramp.reshape((-1, 1) if axis == 0 else (1, -1))
     return spectrum
 
@@ -69,24 +64,67 @@ def correlated_pair(
     return torch.fft.ifft2(values.mul_(spectrum))
 
 
-def correlate(
-    spectrum: torch.Tensor,
-    boxes: torch.Tensor,
-    *,
-    kept: tuple[int, int],
-    oversampling: int = 1,
-    cores: int = 1,
+def centred_transform(
+    box: torch.Tensor, shape: tuple[int, int], *, oversampling: int = 1
 ) -> torch.Tensor:
-    """Convolve with every box ``(m, b, b)``: the first rows and columns, ``(m, *kept)`` float32."""
+    """Transform ``(y, x // 2 + 1)`` of a small image whose centre is put on pixel 0 of a large one.
+
+    Of a box that is even around its centre it is real, of an odd one imaginary.
+
+    Parameters
+    ----------
+    box
+        ``(b, b)``, its centre at ``b // 2``.
+    shape
+        Of the large image, both lengths even.
+    oversampling
+        Pixels of the box per pixel of the image; frequencies beyond the image's are left out.
+    """
     import torch
 
-    out = torch.empty((len(boxes), *kept), dtype=torch.float32, device=spectrum.device)
+    height, width = shape
+    lines = torch.fft.rfft(box, n=width * oversampling, dim=1)[:, : width // 2 + 1]
+    full = torch.fft.fft(lines, n=height * oversampling, dim=0)
+    if oversampling > 1:
+        full = torch.cat([full[: height // 2], full[full.shape[0] - height // 2 :]])
+    reach = box.shape[0] // 2 // oversampling
+    for axis, n in ((0, height), (1, width)):
+        ramp = _ramp(n, reach, box.device)[: full.shape[axis]]
+        full = full * ramp.reshape((-1, 1) if axis == 0 else (1, -1))
+    return full
 
-    def work(first: int) -> None:
-        pair = correlated_pair(spectrum, boxes[first : first + 2], oversampling=oversampling)
-        for place, values in enumerate((pair.real, pair.imag)):
-            if first + place < len(boxes):
-                out[first + place] = values[: kept[0], : kept[1]]
 
-    in_threads(work, range(0, len(boxes), 2), cores=cores)
-    return out
+def correlate(
+    spectrum: torch.Tensor, transforms: torch.Tensor, *, out: torch.Tensor, cores: int = 1
+) -> None:
+    """Multiply a spectrum with each of many real factors, and transform back.
+
+    Parameters
+    ----------
+    spectrum
+        ``(y, x // 2 + 1)``; both lengths of the image are even.
+    transforms
+        ``(m, y, x // 2 + 1)`` float32.
+    out
+        ``(m, rows, columns)`` float32: receives the first rows and columns of the results.
+    """
+    import torch
+
+    rows, columns = out.shape[1:]
+    shape = spectrum.shape[0], 2 * (spectrum.shape[1] - 1)
+
+    def work(number: int) -> None:
+        values = torch.fft.irfft2(transforms[number] * spectrum, s=shape)
+        out[number] = values[:rows, :columns]
+
+    in_threads(work, range(len(transforms)), cores=cores)
+
+
+def _ramp(n: int, shift_px: int, device: torch.device) -> torch.Tensor:
+    """Phases ``(n,)`` that move an image by ``-shift_px``, circularly."""
+    import torch
+
+    index = torch.arange(n, device=device)
+    # Whole multiples of a turn are taken off before the sine: exact for long images.
+    phase = 2 * torch.pi * ((index * shift_px) % n) / n
+    return torch.polar(torch.ones_like(phase, dtype=torch.float32), phase.float())

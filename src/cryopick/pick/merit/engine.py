@@ -1,33 +1,26 @@
-"""What both engines give: the best angle of each reference, one reference after the other."""
+"""What an engine is asked, and what it answers: the best angle of every reference at every place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from cryopick.pick.merit.formula import MeritFormula
 
 if TYPE_CHECKING:
     import torch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BestAngle:
-    """The highest correlation over all angles of one reference.
+class Layers:
+    """Merit, angle (its place in the list) and reference, each ``(r, y, x)``.
 
-    Attributes
-    ----------
-    reference
-        From 0.
-    correlation
-        ``(y, x)`` float32: sum over the pixels of the turned reference times those of the image.
-    angles_at
-        Tells for flat places ``(n,)`` int64 of that map the angle (its place in the list, int16):
-        asked for where the reference is the best of all, it costs little.
+    One layer of the best reference of each place, or one per reference.
     """
 
-    reference: int
-    correlation: torch.Tensor
-    angles_at: Callable[[torch.Tensor], torch.Tensor]
+    merit: torch.Tensor
+    angle: torch.Tensor
+    reference: torch.Tensor
 
 
 class Engine(Protocol):
@@ -38,9 +31,15 @@ class Engine(Protocol):
         """Memory taken for each working pixel."""
         ...
 
-    def best_angles(
-        self, spectrum: torch.Tensor, kept: tuple[int, int], *, cores: int
-    ) -> Iterator[BestAngle]:
+    def search(
+        self,
+        spectrum: torch.Tensor,
+        kept: tuple[int, int],
+        formula: MeritFormula,
+        *,
+        per_reference: bool,
+        cores: int,
+    ) -> Layers:
         """Search one micrograph.
 
         Parameters
@@ -50,7 +49,23 @@ class Engine(Protocol):
             that its inverse gives micrograph values; both lengths are even.
         kept
             ``(y, x)``: the first rows and columns are wanted.
+        formula
+            Makes merits of correlations; its places are those of ``kept``, row after row.
+        per_reference
+            A layer for every reference; else one, of the best.
         cores
             Threads.
         """
         ...
+
+
+def empty_layers(count: int, kept: tuple[int, int], device: torch.device) -> Layers:
+    """Layers to be filled place by place, nothing found so far."""
+    import torch
+
+    shape = (count, *kept)
+    return Layers(
+        merit=torch.full(shape, -torch.inf, device=device),
+        angle=torch.zeros(shape, dtype=torch.int16, device=device),
+        reference=torch.zeros(shape, dtype=torch.int16, device=device),
+    )

@@ -152,9 +152,7 @@ def _with_map(number: int, index: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _tops(merit: NDArray[np.floating]) -> NDArray[np.int64]:
-    import torch
-
-    return local_maxima(torch.from_numpy(np.ascontiguousarray(merit, dtype=np.float32)))
+    return local_maxima(np.ascontiguousarray(merit, dtype=np.float32))
 
 
 def _relion_tops(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from threading import Lock
 
-from cryopick.pick.merit.bank import BankEngine, build_merit_bank
+from cryopick.pick.merit.bank import build_merit_bank
+from cryopick.pick.merit.bank_engine import BankEngine
 from cryopick.pick.merit.engine import Engine
 from cryopick.pick.merit.exact import ExactEngine
 from cryopick.pick.merit.masked_references import MaskedReferences, mask_references

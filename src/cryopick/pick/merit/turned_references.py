@@ -87,7 +87,8 @@ class TurnedReferences:
         whole = 2 * grid.step.denominator
         self.box_px = self.oversampling * int(-(-least // whole) * whole)
         pixels, self._position = _reduced(references, step)
-        self._pixels = torch.from_numpy(pixels).to(device)
+        # A copy: products round by where memory begins, and workers must find the same.
+        self._pixels = torch.from_numpy(pixels).to(device, copy=True)
         ky = np.fft.fftfreq(self.box_px, step / self.oversampling)[:, None]
         kx = np.fft.rfftfreq(self.box_px, step / self.oversampling)[None]
         length = np.hypot(ky, kx)
