@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from cryopick.io.metadata.relion_model_write import noise_power_of_white, write_
 from cryopick.io.particles import read_particles, write_particles
 from cryopick.io.star import read_star
 from cryopick.jobs.classify_outputs import (
+    _course,
     class_entries,
     class_model,
     classified,
@@ -45,6 +47,20 @@ RANKING = ranking_of([0.2, 0.9, 0.6], [False, True, True])
 def particles(tmp_path_factory):
     path, _, _ = particle_set(tmp_path_factory.mktemp("set"), N)
     return read_particles(path)
+
+
+def test_the_course_shows_every_iteration_and_both_axes():
+    history = [
+        {"iteration": i, "changed": 1 / i, "used_resolution_angstrom": None if i == 1 else 40 / i}
+        for i in range(1, 6)
+    ]
+    svg = _course(history).svg
+    # The first iteration used no detail that could be named.
+    assert svg.count("<circle") == 9
+    for text in ("iteration", "changed class (%)", "detail used (Å)", "100", "5"):
+        assert f">{text}</text>" in svg
+    falling = np.array(re.findall(r'cy="([\d.]+)"', svg), dtype=float)[:5]
+    assert (np.diff(falling) > 0).all()
 
 
 def test_particles_get_class_angle_shift_and_half(particles):

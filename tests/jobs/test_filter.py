@@ -65,7 +65,7 @@ def test_what_was_done_is_in_the_summary(volume, tmp_path):
     )  # fmt: skip
     assert outcome.summary["filters"] == {"low_pass_angstrom": 10.0, "gaussian_angstrom": 4.0}
     assert outcome.sentence == "1 image filtered"
-    assert outcome.plots[0].png.startswith(b"\x89PNG")
+    assert outcome.plots[0].svg.startswith("<svg")
     stored = open_image(tmp_path / "out" / outcome.files["TS_1"])
     assert stored.data.dtype == np.float16
 
@@ -117,4 +117,4 @@ def test_not_a_number_does_not_spoil_the_montage(tmp_path):
     pixels[1, 3, 3] = np.nan
     write_mrc(tmp_path / "a.mrc", pixels, 2.0)
     outcome = _run(tmp_path / "out", images=[str(tmp_path / "a.mrc")], gaussian_angstrom=2.0)
-    assert outcome.plots[0].png.startswith(b"\x89PNG")
+    assert outcome.plots[0].svg.startswith("<svg")

@@ -11,7 +11,7 @@ from cryopick.jobs.mask_outputs import (
     length_px,
     mask_item,
     open_map,
-    sections_png,
+    sections_svg,
     write_mask,
 )
 from foreign_mrc import write_foreign_mrc
@@ -85,7 +85,7 @@ def test_a_mask_gets_its_place_its_header_and_its_picture(tmp_path):
     assert outcome.summary["voxels_inside"] == 64
     assert outcome.summary["radius_px"] == 3.0
     assert outcome.warnings == []
-    assert outcome.plots[0].png.startswith(b"\x89PNG")
+    assert outcome.plots[0].svg.startswith("<svg")
 
 
 def test_a_mask_without_pixel_size_or_room_is_warned_of(tmp_path):
@@ -100,10 +100,12 @@ def test_nothing_made(tmp_path):
 
 def test_pictures_with_and_without_projections():
     volume = np.random.default_rng(0).normal(size=(8, 9, 10))
-    one, two = sections_png(volume), sections_png(volume, projections=True)
-    assert one.startswith(b"\x89PNG")
-    height = [int.from_bytes(png[20:24], "big") for png in (one, two)]
-    assert height[1] == 2 * height[0]
+    one, two = sections_svg(volume), sections_svg(volume, projections=True)
+    assert (one.count("<image"), two.count("<image")) == (3, 6)
+    names = [f"section along {axis}" for axis in "zyx"]
+    assert [text for text in names if text in one] == names
+    assert "projection along y" not in one
+    assert "projection along y" in two
 
 
 def test_built_in_shapes_are_maps_of_known_size(tmp_path, monkeypatch):

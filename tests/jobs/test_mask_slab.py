@@ -52,7 +52,7 @@ def test_the_mask_and_its_header(tomogram, tmp_path):
     assert facts["share_inside"] == pytest.approx(mask.mean(), abs=1e-3)
     assert "TS_007: " in outcome.sentence
     assert "Å" in outcome.sentence
-    assert outcome.plots[0].png.startswith(b"\x89PNG")
+    assert outcome.plots[0].svg.startswith("<svg")
     assert f"--mask-dir {tmp_path / 'masks'}" in outcome.next_command
 
 

@@ -45,7 +45,7 @@ def test_the_outcome_counts_what_was_made(done):
     assert not outcome.warnings
     for name in outcome.files.values():
         assert (folder / name).exists()
-    assert outcome.plots[0].png.startswith(b"\x89PNG")
+    assert outcome.plots[0].svg.startswith("<svg")
 
 
 def test_images_are_handed_out_in_one_folder(done):

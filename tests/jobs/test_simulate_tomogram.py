@@ -50,7 +50,7 @@ def test_the_outcome_counts_what_was_made(done):
     assert outcome.sentence.startswith("1 tomogram with ")
     for name in outcome.files.values():
         assert (folder / name).exists()
-    assert outcome.plots[0].png.startswith(b"\x89PNG")
+    assert outcome.plots[0].svg.startswith("<svg")
 
 
 def test_the_tomogram_is_there_with_its_voxels(done):

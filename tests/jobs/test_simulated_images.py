@@ -1,13 +1,12 @@
 """What both simulation jobs share: names, maps, handing out, truth on disk, pictures, warnings."""
 
 import os
-from io import BytesIO
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image as Picture
 
 from cryopick.errors import InputError, MissingFileError
 from cryopick.geometry.euler import relion_from_quaternion
@@ -169,18 +168,33 @@ def test_the_picture_shows_the_image_with_circles_at_the_truth(shape):
     truth = Picks.of(centre, image="m", label="spike", diameter_angstrom=[shape[0] * 2.0])
     made = picture(plane, truth, grid=grid, title="T", caption="C")
     assert (made.title, made.caption) == ("T", "C")
-    shown = np.asarray(Picture.open(BytesIO(made.png)).convert("RGB"), dtype=int)
-    height, width = shown.shape[:2]
+    root = ET.fromstring(made.svg)
+    (view,) = root.findall("{*}svg")
+    width, height = float(view.get("width")), float(view.get("height"))
     assert width / height == pytest.approx(shape[1] / shape[0], rel=0.02)
-    coloured = np.ptp(shown, axis=2) > 60
-    # A circle of a quarter of the height about the middle: on it there is colour, inside none.
-    y, x = np.indices(coloured.shape)
-    radius = np.hypot(x - width / 2, y - height / 2) / height
-    assert coloured[(radius > 0.23) & (radius < 0.27)].mean() > 0.02
-    assert not coloured[radius < 0.2].any()
+    (circle,) = view.iter("{http://www.w3.org/2000/svg}circle")
+    x, y, radius = (float(circle.get(name)) for name in ("cx", "cy", "r"))
+    # A circle of a quarter of the height about the middle.
+    scale = height / shape[0]
+    assert (x, y) == pytest.approx((width / 2, height / 2), abs=scale + 1)
+    assert radius == pytest.approx(height / 4, rel=0.01)
+    assert [text.text for text in root.findall("{*}text")] == ["spike"]
+
+
+def test_every_species_has_its_colour():
+    grid = Grid(shape=(64, 64), pixel_size_angstrom=4.0)
+    labels = ["b", "a", "b"]
+    truth = Picks.of(np.full((3, 2), 100.0), image="m", label=labels, diameter_angstrom=[9.0] * 3)
+    made = picture(np.eye(64, dtype=np.float32), truth, grid=grid, title="", caption="")
+    root = ET.fromstring(made.svg)
+    groups = [g for g in root.iter("{http://www.w3.org/2000/svg}g") if g.get("stroke")]
+    assert [len(group) for group in groups] == [1, 2]  # a, then b
+    keys = [rect.get("fill") for rect in root.findall("{*}rect")]
+    assert keys == [group.get("stroke") for group in groups]
+    assert len(set(keys)) == 2
 
 
 def test_a_picture_without_particles_and_without_contrast():
     grid = Grid(shape=(64, 64), pixel_size_angstrom=4.0)
     made = picture(np.zeros((64, 64), np.float32), Picks.empty(2), grid=grid, title="", caption="")
-    assert made.png.startswith(b"\x89PNG")
+    assert made.svg.startswith("<svg")

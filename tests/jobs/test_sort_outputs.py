@@ -87,6 +87,8 @@ def test_the_report_shows_the_best_the_border_and_the_worst(tmp_path):
     assert quantiles["min"] < PROPOSED_CUT < quantiles["median"] < quantiles["max"]
     assert outcome.summary["below_proposed_cut"] >= 7
     assert any("sort once more after select" in line for line in outcome.warnings)
+    histogram = (tmp_path / "out" / summary["plots"][0]["file"]).read_text("utf-8")
+    assert f">proposed cut {PROPOSED_CUT:.4g}</text>".replace("-", "−") in histogram
     report = (tmp_path / "out" / "report.html").read_text()
     assert report.count("data:image/png") >= 3
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 from collections import Counter
 from dataclasses import replace
@@ -29,6 +28,9 @@ from cryopick.io.picks.relion_output import full_names
 from cryopick.jobs.classify_params import ClassifyParams
 from cryopick.jobs.classify_state import HISTORY, STATE, load_state, read_history
 from cryopick.jobs.gallery import gallery_png
+from cryopick.jobs.plots.axis import axis_over
+from cryopick.jobs.plots.panel import WIDTH_PX, dots, frame, line, panels_over
+from cryopick.jobs.plots.svg import BLUE, ORANGE, drawing
 from cryopick.model import Particles, SetKind
 from cryopick.model.sets import counted
 from cryopick.run.job import Item, Outcome, Plot
@@ -235,26 +237,26 @@ def _caption(state: ClassState, ranking: ClassRanking, k: int) -> str:
 
 
 def _course(history: list[dict[str, Any]]) -> Plot:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 3), layout="tight")
-    axes = figure.add_subplot()
-    x = [entry["iteration"] for entry in history]
-    axes.plot(x, [100 * entry["changed"] for entry in history], ".-", color="#2b6cb0")
-    axes.set_ylim(0, 100)
-    axes.set_xlabel("iteration")
-    axes.set_ylabel("changed class (%)", color="#2b6cb0")
-    other = axes.twinx()
-    other.plot(x, [entry["used_resolution_angstrom"] for entry in history], ".-", color="#c05621")
-    other.set_ylim(bottom=0)
-    other.set_ylabel("detail used (Å)", color="#c05621")
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg")
-    text = buffer.getvalue()
+    order = [entry["iteration"] for entry in history]
+    changed_percent = [100 * entry["changed"] for entry in history]
+    detail_angstrom = [entry["used_resolution_angstrom"] for entry in history]
+    x = axis_over(order, "iteration", whole=True, most_ticks=10)
+    ys = (
+        axis_over([], "changed class (%)", low=0, high=103),
+        axis_over(detail_angstrom, "detail used (Å)", low=0),
+    )
+    panels, height_px = panels_over(x, ys, height_px=140)
+    parts: list[str] = []
+    for panel, y, colour in zip(
+        panels, (changed_percent, detail_angstrom), (BLUE, ORANGE), strict=True
+    ):
+        parts.append(frame(panel, names_x=panel is panels[-1]))
+        parts.append(line(panel, order, y, colour=colour))
+        parts.append(dots(panel, order, y, colour=colour))
     return Plot(
         title="Course of the classification",
         caption="Share of the particles whose class changed, and finest detail used to align.",
-        svg=text[text.index("<svg") :],
+        svg=drawing(parts, width_px=WIDTH_PX, height_px=height_px),
     )
 
 

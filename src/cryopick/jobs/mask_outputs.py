@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cryopick.errors import InputError
 from cryopick.io.atomic import write_text
 from cryopick.io.images import open_image, write_mrc
-from cryopick.jobs.picture import png_of, show_grey
+from cryopick.jobs.plots.montage import montage_svg
 from cryopick.jobs.simulated_images import hand_out
 from cryopick.model import Grid, Image, ImageStack
 from cryopick.run.job import Cost, Item, Outcome, Plot
@@ -158,7 +158,7 @@ def collect_mask(folder: Path, items: Sequence[Item], *, what: str) -> Outcome:
             Plot(
                 title="Mask",
                 caption="Sections through the centre, N // 2.",
-                png=sections_png(np.asarray(image.data[...], dtype=np.float32)),
+                svg=sections_svg(np.asarray(image.data[...], dtype=np.float32)),
             )
         ],
         warnings=warnings,
@@ -167,19 +167,14 @@ def collect_mask(folder: Path, items: Sequence[Item], *, what: str) -> Outcome:
     )
 
 
-def sections_png(volume: NDArray[Any], *, projections: bool = False) -> bytes:
+def sections_svg(volume: NDArray[Any], *, projections: bool = False) -> str:
     """Central sections of a volume along z, y and x; with the projections below, where wanted."""
-    from matplotlib.figure import Figure
-
-    rows = 2 if projections else 1
-    figure = Figure(figsize=(9, 3.2 * rows), layout="constrained")
-    for axis, name in enumerate("zyx"):
-        axes = figure.add_subplot(rows, 3, axis + 1)
-        middle = volume.take(volume.shape[axis] // 2, axis=axis)
-        show_grey(axes, middle, longest_px=_SHOWN_PX, cut_percent=0)
-        axes.set_title(f"section along {name}")
-        if projections:
-            axes = figure.add_subplot(rows, 3, axis + 4)
-            show_grey(axes, volume.sum(axis=axis), longest_px=_SHOWN_PX, cut_percent=0)
-            axes.set_title(f"projection along {name}")
-    return png_of(figure)
+    planes = [
+        (f"section along {name}", volume.take(volume.shape[axis] // 2, axis=axis))
+        for axis, name in enumerate("zyx")
+    ]
+    if projections:
+        planes += [
+            (f"projection along {name}", volume.sum(axis=axis)) for axis, name in enumerate("zyx")
+        ]
+    return montage_svg(planes, columns=3, longest_px=_SHOWN_PX, cut_percent=0)

@@ -18,7 +18,7 @@ from cryopick.io.picks.registry import read_picks
 from cryopick.jobs.image_inputs import image_paths, item_id, open_single
 from cryopick.jobs.mask_outputs import FACTS
 from cryopick.jobs.simulated_images import hand_out
-from cryopick.jobs.slab_picture import slab_picture
+from cryopick.jobs.slab_picture import slab_svg
 from cryopick.model import Image, active
 from cryopick.ops.slab_mask import (
     Slab,
@@ -30,7 +30,7 @@ from cryopick.ops.slab_mask import (
 )
 from cryopick.run.job import Cost, Item, Job, Outcome, Params, Plot, Worker, param
 
-PICTURE = "slab.png"
+PICTURE = "slab.svg"
 MASKED = "masked"
 # Measured on one core, reading float32 from the cache of the disk, mask written.
 _SECONDS_PER_VOXEL = 1.5e-8
@@ -141,7 +141,7 @@ def work(item: Item, params: MaskSlabParams, worker: Worker) -> None:
     }
     if not params.measure:
         facts["share_inside"] = _write(image, slab, mean, item, params, worker)
-    (worker.folder / PICTURE).write_bytes(slab_picture(image, slab))
+    write_text(worker.folder / PICTURE, slab_svg(image, slab))
     write_text(worker.folder / FACTS, json.dumps(facts, allow_nan=False))
 
 
@@ -170,7 +170,7 @@ def collect(folder: Path, items: Sequence[Item], params: MaskSlabParams) -> Outc
                 title=f"{item.inputs['name']}: the slab",
                 caption="Means of sections in the middle, seen along y and along x; the lines are "
                 f"the planes, {one['thickness_angstrom']:,.0f} Å apart.",
-                png=(folder / "items" / item.id / PICTURE).read_bytes(),
+                svg=(folder / "items" / item.id / PICTURE).read_text("utf-8"),
             )
             for item, one in zip(done, facts, strict=True)
         ][:20],

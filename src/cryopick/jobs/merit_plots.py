@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from cryopick.jobs.plots.axis import axis_over
 from cryopick.jobs.plots.panel import (
     WIDTH_PX,
-    Key,
     band,
     dots,
     error_bars,
@@ -20,7 +19,7 @@ from cryopick.jobs.plots.panel import (
     line,
     panels_over,
 )
-from cryopick.jobs.plots.svg import BLUE, GREEN, SOFT, drawing
+from cryopick.jobs.plots.svg import BLUE, GREEN, SOFT, Key, drawing
 from cryopick.run.job import Plot
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from cryopick.io.picks.dialect import Frame
 from cryopick.io.picks.npz import load_picks
 from cryopick.io.picks.registry import write_picks
 from cryopick.jobs.image_inputs import open_single
-from cryopick.jobs.pairs_picture import pair_png
+from cryopick.jobs.pairs_picture import pair_svg
 from cryopick.model import Grid, PickPairs, Picks, SetKind, concatenate
 from cryopick.model.sets import counted
 from cryopick.run.job import Item, Outcome, Plot
@@ -190,9 +190,9 @@ def _plots(
             Plot(
                 title=f"{facts[row]['untilted']['name']} and {facts[row]['tilted']['name']}",
                 caption="Pairs in colour, picks without a partner in grey; yellow: what the "
-                "untilted view shows; red: from where the fit puts a partner to its pick, "
+                "untilted view shows; cyan: from where the fit puts a partner to its pick, "
                 "5 times as long.",
-                png=pair_png(
+                svg=pair_svg(
                     views, load_linked(folder, items[row].id), left=left, fit=facts[row]["fit"]
                 ),
             )

@@ -9,21 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick.combine.pair_affine import PairAffine, to_tilted
-from cryopick.jobs.picture import add_circles, png_of, show_grey
+from cryopick.jobs.plots.colours import score_colours
+from cryopick.jobs.plots.picture import PlaneView, rings, tracks, view_of, view_part
+from cryopick.jobs.plots.svg import drawing
 from cryopick.model import Grid, Image, PickPairs, Picks
 
 RESIDUALS_TIMES = 5.0
 _LONGEST_PX = 500
-_INCHES = 6.0
+# Cyan is none of the colours of pairs.
+_OUTLINE, _RESIDUALS = "#ecc94b", "#00e0ff"
+_VIEW_PX, _GAP_PX = 438.0, 4.0
 
 
-def pair_png(
+def pair_svg(
     views: Sequence[Image],
     pairs: PickPairs,
     *,
     left: Sequence[Picks],
     fit: Mapping[str, Any] | None,
-) -> bytes:
+) -> str:
     """Draw a tilt pair.
 
     Parameters
@@ -39,31 +43,40 @@ def pair_png(
 
     Returns
     -------
-    bytes
-        A PNG.
+    str
+        A whole ``<svg>`` element.
     """
-    from matplotlib.figure import Figure
-
-    tall = max(view.grid.shape[0] / view.grid.shape[1] for view in views)
-    figure = Figure(figsize=(2 * _INCHES, _INCHES * tall))
-    colour = _colours(pairs.untilted.position_angstrom)
+    colours = _colours(pairs.untilted.position_angstrom)
+    shown = [
+        view_of(view.read(), longest_px=_LONGEST_PX, cut_percent=1, width_px=_VIEW_PX)
+        for view in views
+    ]
+    parts: list[str] = []
     for place, (view, picks) in enumerate(zip(views, (pairs.untilted, pairs.tilted), strict=True)):
-        axes = figure.add_axes((place / 2 + 0.002, 0, 0.496, 1))
-        show_grey(axes, view.read(), longest_px=_LONGEST_PX, cut_percent=1)
-        _rings(axes, view.grid, left[place], edgecolor="0.6", linewidth=0.6)
-        _rings(axes, view.grid, picks, edgecolor=colour, linewidth=1.4)
-    if fit is not None:
-        affine = PairAffine(
-            matrix=np.asarray(fit["matrix"]), shift_angstrom=np.asarray(fit["shift_angstrom"])
-        )
-        axes, grid = figure.axes[1], views[1].grid
-        outline = grid.to_px(to_tilted(affine, _corners(views[0].grid)))
-        axes.plot(outline[:, 0], outline[:, 1], color="#ecc94b", lw=1.5)
-        _arrows(axes, grid, pairs, affine)
-        # The outline may leave the view, which stays as it is.
-        axes.set_xlim(-0.5, grid.shape[1] - 0.5)
-        axes.set_ylim(grid.shape[0] - 0.5, -0.5)
-    return png_of(figure)
+        marks = _rings(shown[place], view.grid, left[place], colour="#a0aec0", line_px=0.8)
+        marks += _rings(shown[place], view.grid, picks, colour=colours, line_px=1.6)
+        if fit is not None and place == 1:
+            marks += _fit(shown, views, pairs, fit)
+        parts.append(view_part(shown[place], marks, left_px=place * (_VIEW_PX + _GAP_PX)))
+    height_px = max(view.height_px for view in shown)
+    return drawing(parts, width_px=2 * _VIEW_PX + _GAP_PX, height_px=height_px)
+
+
+def _fit(
+    shown: Sequence[PlaneView], views: Sequence[Image], pairs: PickPairs, fit: Mapping[str, Any]
+) -> str:
+    """What the untilted view shows, and the residuals: drawn on the tilted one."""
+    affine = PairAffine(
+        matrix=np.asarray(fit["matrix"]), shift_angstrom=np.asarray(fit["shift_angstrom"])
+    )
+    grid = views[1].grid
+    outline = grid.to_px(to_tilted(affine, _corners(views[0].grid)))
+    vectors = residual_vectors_px(grid, pairs, affine)
+    ends = vectors[:, :2] + RESIDUALS_TIMES * vectors[:, 2:]
+    residuals = np.stack([vectors[:, :2], ends], axis=1)
+    return tracks(shown[1], outline[None], colour=_OUTLINE) + tracks(
+        shown[1], residuals, colour=_RESIDUALS, line_px=1.4
+    )
 
 
 def residual_vectors_px(grid: Grid, pairs: PickPairs, affine: PairAffine) -> NDArray[np.float64]:
@@ -72,23 +85,15 @@ def residual_vectors_px(grid: Grid, pairs: PickPairs, affine: PairAffine) -> NDA
     return np.hstack([predicted, grid.to_px(pairs.tilted.position_angstrom) - predicted])
 
 
-def _arrows(axes: Any, grid: Grid, pairs: PickPairs, affine: PairAffine) -> None:
-    from matplotlib.collections import LineCollection
-
-    vectors = residual_vectors_px(grid, pairs, affine)
-    ends = vectors[:, :2] + RESIDUALS_TIMES * vectors[:, 2:]
-    # One collection: hundreds of single lines take seconds to draw.
-    lines = np.stack([vectors[:, :2], ends], axis=1)
-    axes.add_collection(LineCollection(list(lines), colors="#e53e3e", linewidths=1.2))
-
-
-def _rings(axes: Any, grid: Grid, picks: Picks, **look: Any) -> None:
+def _rings(
+    view: PlaneView, grid: Grid, picks: Picks, *, colour: str | Sequence[str], line_px: float
+) -> str:
     if not len(picks):
-        return
-    size = picks.diameter_angstrom
-    known = np.full(len(picks), np.nan) if size is None else size
-    place = grid.to_px(picks.position_angstrom)
-    add_circles(axes, place, np.asarray(known) / grid.pixel_size_angstrom, **look)
+        return ""
+    known = picks.diameter_angstrom
+    size_angstrom = np.full(len(picks), np.nan) if known is None else np.asarray(known)
+    size_px = size_angstrom / grid.pixel_size_angstrom
+    return rings(view, grid.to_px(picks.position_angstrom), size_px, colour=colour, line_px=line_px)
 
 
 def _corners(grid: Grid) -> NDArray[np.float64]:
@@ -98,11 +103,7 @@ def _corners(grid: Grid) -> NDArray[np.float64]:
     return grid.to_angstrom(corners)
 
 
-def _colours(place: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A colour for each pair, ``(n, 4)``, by where it lies: neighbours differ little."""
-    from matplotlib import colormaps
-
-    if not len(place):
-        return np.zeros((0, 4))
-    rank = np.argsort(np.argsort(place[:, 0] + place[:, 1]))
-    return np.asarray(colormaps["turbo"](rank / max(len(place) - 1, 1)))
+def _colours(place: NDArray[np.float64]) -> list[str]:
+    """A colour for each pair, by where it lies: neighbours differ little."""
+    rank = np.argsort(np.argsort(place[:, 0] + place[:, 1])).astype(np.float64)
+    return score_colours(rank, low=0, high=max(len(place) - 1, 1))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cryopick.io.images import open_image
 from cryopick.jobs.image_inputs import check_pixel_size, image_paths, item_id
-from cryopick.jobs.picture import png_of, show_grey
+from cryopick.jobs.plots.montage import montage_svg
 from cryopick.model import Image, ImageStack
 from cryopick.run.job import Cost, Item, Outcome, Plot
 
@@ -134,19 +134,17 @@ def _file_stem(name: str) -> str:
 
 def _montage(folder: Path, item: Item, verb: str) -> Plot:
     """Central sections before and after, side by side."""
-    from matplotlib.figure import Figure
-
     before = open_image(item.inputs["path"], pixel_size_angstrom=1.0)
     after = open_image(_output(folder, item), pixel_size_angstrom=1.0)
-    figure = Figure(figsize=(8, 4.2), layout="constrained")
-    for place, (title, image) in enumerate((("before", before), (verb, after))):
-        axes = figure.add_subplot(1, 2, place + 1)
-        show_grey(axes, _central_section(image), longest_px=_SHOWN_PX, cut_percent=1)
-        axes.set_title(title)
     return Plot(
         title=f"{item.inputs['name']}: before and after",
         caption="Central section, shrunk to fit; grey from the 1st to the 99th percentile of each.",
-        png=png_of(figure),
+        svg=montage_svg(
+            [("before", _central_section(before)), (verb, _central_section(after))],
+            columns=2,
+            longest_px=_SHOWN_PX,
+            cut_percent=1,
+        ),
     )
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ from cryopick.io.images import image_name
 from cryopick.io.picks.dialect import Frame
 from cryopick.io.picks.npz import load_picks
 from cryopick.io.picks.registry import write_picks
-from cryopick.jobs.picture import add_circles, png_of, whole_picture
+from cryopick.jobs.plots.picture import rings, view_of, view_part
+from cryopick.jobs.plots.svg import SERIES, Key, drawing, keys_row
 from cryopick.model import Grid, Picks, concatenate
 from cryopick.run.job import Item, Plot
 from cryopick.simulate.shapes import SHAPES
 
 TRUTH = "truth.npz"
 FACTS = "facts.json"
+_KEYS_PX = 28
 
 
 def map_names(maps: Sequence[str]) -> list[str]:
@@ -148,21 +151,19 @@ def picture(
     plane: NDArray[np.float32], truth: Picks, *, grid: Grid, title: str, caption: str
 ) -> Plot:
     """A picture of an image with circles around its particles, one colour per species."""
-    figure, axes = whole_picture(plane, longest_px=1000, cut_percent=0.5)
-    _circles(axes, truth, grid)
-    return Plot(title=title, caption=caption, png=png_of(figure))
-
-
-def _circles(axes: Any, truth: Picks, grid: Grid) -> None:
-    from matplotlib.lines import Line2D
-
-    if truth.label is None or truth.diameter_angstrom is None:
-        return
-    place = grid.to_px(truth.position_angstrom)
-    size = truth.diameter_angstrom / grid.pixel_size_angstrom
-    keys: list[Any] = []
-    for index, label in enumerate(sorted(set(truth.label.tolist()))):
-        mine = truth.label == label
-        add_circles(axes, place[mine], size[mine], edgecolor=f"C{index}", linewidth=0.8)
-        keys.append(Line2D([], [], color=f"C{index}", label=label))
-    axes.legend(handles=keys, loc="upper right", fontsize=8)
+    view = view_of(plane, longest_px=500, cut_percent=0.5)
+    height_px, marks, keys = view.height_px, "", list[Key]()
+    if truth.label is not None and truth.diameter_angstrom is not None:
+        place = grid.to_px(truth.position_angstrom)
+        size = truth.diameter_angstrom / grid.pixel_size_angstrom
+        for label, colour in zip(sorted(set(truth.label.tolist())), cycle(SERIES), strict=False):
+            mine = truth.label == label
+            marks += rings(view, place[mine], size[mine], colour=colour)
+            keys.append(("line", colour, label))
+        height_px += _KEYS_PX
+    parts = [
+        view_part(view, marks),
+        keys_row(keys, left_px=0, middle_px=height_px - _KEYS_PX / 2),
+    ]
+    svg = drawing(parts, width_px=view.width_px, height_px=height_px)
+    return Plot(title=title, caption=caption, svg=svg)

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick.jobs.picture import png_of, show_grey
+from cryopick.jobs.plots.montage import montage_svg
+from cryopick.jobs.plots.picture import PlaneView, tracks
 from cryopick.model import Image
 from cryopick.ops.slab_mask import Slab
 
 _SHOWN_PX = 700
+_ORANGE = "#f6851f"
 # Sections that are averaged, so that the ice stands out from the noise.
 _AVERAGED = 9
 
 
-def slab_picture(image: Image, slab: Slab) -> bytes:
-    """Draw the means of xz and of yz sections in the middle with both planes; gives PNG."""
-    from matplotlib.figure import Figure
-
-    _, ny, nx = image.grid.shape
+def slab_svg(image: Image, slab: Slab) -> str:
+    """Draw the means of xz and of yz sections in the middle with both planes."""
+    nz, ny, nx = image.grid.shape
     x, y = np.arange(nx), np.arange(ny)
-    figure = Figure(figsize=(9, 6), layout="constrained")
-    for place, axis, along, mid in ((1, 1, x, ny // 2), (2, 2, y, nx // 2)):
-        axes: Any = figure.add_subplot(2, 1, place)
-        show_grey(axes, _side(image, axis), longest_px=_SHOWN_PX, cut_percent=0.5)
-        for plane in (slab.top, slab.bottom):
-            height = plane.height(along, mid) if axis == 1 else plane.height(mid, along)
-            axes.plot(along, height, color="tab:orange", linewidth=1.2)
-        axes.set_title(f"xz, y = {mid} px" if axis == 1 else f"yz, x = {mid} px")
-        axes.set_ylim(-0.5, image.grid.shape[0] - 0.5)  # z grows upwards
-    return png_of(figure)
+    xz = [plane.height(x, ny // 2) for plane in (slab.top, slab.bottom)]
+    yz = [plane.height(nx // 2, y) for plane in (slab.top, slab.bottom)]
+
+    def planes(along: NDArray[Any], heights: Sequence[NDArray[Any]]) -> Callable[[PlaneView], str]:
+        # Rows of a picture run downwards, z grows upwards.
+        ends = [0, -1]  # of a straight line
+        places = np.array([np.stack([along, nz - 1 - h], axis=1)[ends] for h in heights])
+        return lambda view: tracks(view, places, colour=_ORANGE, line_px=1.8)
+
+    return montage_svg(
+        [(f"xz, y = {ny // 2} px", _side(image, 1)[::-1]),
+         (f"yz, x = {nx // 2} px", _side(image, 2)[::-1])],
+        columns=1, longest_px=_SHOWN_PX, cut_percent=0.5, marks=[planes(x, xz), planes(y, yz)],
+    )  # fmt: skip
 
 
 def _side(image: Image, axis: int) -> NDArray[np.float32]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shlex
 from collections.abc import Sequence
@@ -19,6 +18,8 @@ from cryopick.curate.self_consistency import NAMES
 from cryopick.curate.sorting import UNUSABLE_Z, ParticleFeatures, Ranking, rank
 from cryopick.io.particles import read_particle_images, read_particles, write_particles
 from cryopick.jobs.gallery import gallery_png
+from cryopick.jobs.plots.histogram import histogram_svg
+from cryopick.jobs.plots.svg import written
 from cryopick.jobs.sort_params import SortParams
 from cryopick.model import Particles, SetKind
 from cryopick.model.sets import counted
@@ -30,7 +31,6 @@ SCREENING = "cryopickScreeningScore"
 CORRELATION = "cryopickReferenceCorrelation"
 # A share of junk from which on the scale of the scores suffers.
 _MUCH_JUNK = 0.15
-_COLOUR, _LINE = "#2b6cb0", "#c53030"
 
 
 def collect_ranking(folder: Path, items: Sequence[Item], params: SortParams) -> Outcome:
@@ -200,19 +200,10 @@ def _gallery(particles: Particles, ranking: Ranking, rows: NDArray[np.int64], ti
 
 
 def _histogram(values: NDArray[np.float64], name: str, *, line: float | None, caption: str) -> Plot:
-    from matplotlib.figure import Figure
-
-    low, high = np.percentile(values, (0.5, 99.5))
-    figure = Figure(figsize=(6, 3))
-    axes = figure.add_subplot()
-    span = (float(low), float(max(high, low + 1e-6)))
-    axes.hist(np.clip(values, *span), bins=60, range=span, color=_COLOUR)
-    if line is not None:
-        axes.axvline(line, color=_LINE, lw=1)
-    axes.set(xlabel=name, ylabel="particles")
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    text = io.StringIO()
-    figure.savefig(text, format="svg")
-    svg = text.getvalue()
-    return Plot(title=name, caption=caption, svg=svg[svg.index("<svg") :])
+    svg = histogram_svg(
+        {"particles": values},
+        x_name=name,
+        y_name="particles",
+        lines={} if line is None else {f"proposed cut {written(line)}": line},
+    )
+    return Plot(title=name, caption=caption, svg=svg)

@@ -16,7 +16,7 @@ from cryopick.errors import InputError
 from cryopick.io.atomic import write_text
 from cryopick.io.images import image_name, open_image, write_mrc
 from cryopick.jobs.image_inputs import item_id
-from cryopick.jobs.mask_outputs import FACTS, open_map, sections_png
+from cryopick.jobs.mask_outputs import FACTS, open_map, sections_svg
 from cryopick.jobs.simulated_images import hand_out
 from cryopick.jobs.template_params import TemplateParams
 from cryopick.jobs.template_picks import averaged_picks, check_picks
@@ -211,7 +211,7 @@ def _picture(folder: Path, name: str, facts: dict[str, Any]) -> Plot:
         caption=f"Sections through the centre and projections; {facts['box_px']} px of "
         f"{facts['pixel_size_angstrom']:g} Å, particle {facts['diameter_angstrom']:.0f} Å wide, "
         f"{facts['contrast'] if facts['contrast'] != 'cannot tell' else 'of unclear contrast'}.",
-        png=sections_png(np.asarray(image.data[...], dtype=np.float32), projections=True),
+        svg=sections_svg(np.asarray(image.data[...], dtype=np.float32), projections=True),
     )
 
 

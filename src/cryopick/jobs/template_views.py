@@ -17,8 +17,8 @@ from cryopick.geometry.views import even_views, view_count
 from cryopick.io.images import open_image, write_mrc
 from cryopick.io.star_block import star_block
 from cryopick.io.star_write import write_star
+from cryopick.jobs.gallery import gallery_png
 from cryopick.jobs.mask_outputs import FACTS
-from cryopick.jobs.picture import png_of, show_grey
 from cryopick.jobs.simulated_images import hand_out
 from cryopick.jobs.template_params import (
     HIGHEST_SNR,
@@ -176,20 +176,11 @@ def _next_command(stack: Path, facts: dict[str, dict[str, Any]]) -> str:
 
 
 def _picture(stack: Path, name: str, facts: dict[str, Any]) -> Plot:
-    from matplotlib.figure import Figure
-
     images = np.asarray(open_image(stack).data[:_SHOWN], dtype=np.float32)
-    columns = min(10, len(images))
-    rows = -(-len(images) // columns)
-    figure = Figure(figsize=(9, 0.95 * rows), layout="constrained")
-    for number, image in enumerate(images):
-        show_grey(
-            figure.add_subplot(rows, columns, number + 1), image, longest_px=120, cut_percent=0
-        )
     more = f"; the first {_SHOWN} are shown" if facts["views"] > _SHOWN else ""
     return Plot(
         title=f"{name}: references",
         caption=f"{facts['views']} views over {facts['symmetry']}, {facts['box_px']} px of "
         f"{facts['pixel_size_angstrom']:g} Å{more}.",
-        png=png_of(figure),
+        png=gallery_png(images, columns=10, tile_px=84, cut_percent=0),
     )

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cryopick.jobs.plots.picture import picture, rings, scored_picture_svg, shrunk, view_of
+from cryopick.jobs.plots.picture import (
+    rings,
+    scored_picture_svg,
+    shrunk,
+    tracks,
+    view_of,
+    view_part,
+)
 from cryopick.jobs.plots.svg import drawing
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -69,7 +76,7 @@ def test_a_flat_plane_can_be_shown():
 
 def test_the_picture_holds_the_plane():
     view = view_of(np.random.default_rng(0).normal(size=(30, 60)), longest_px=60, cut_percent=1)
-    root = ET.fromstring(drawing([picture(view, top_px=5)], width_px=880, height_px=445))
+    root = ET.fromstring(drawing([view_part(view, top_px=5)], width_px=880, height_px=445))
     part = root.find(f"{SVG}svg")
     assert (part.get("width"), part.get("height"), part.get("y")) == ("880", "440", "5")
     source = part.find(f"{SVG}image").get("href").removeprefix("data:image/png;base64,")
@@ -86,6 +93,14 @@ def test_a_size_that_nobody_knows_is_drawn_all_the_same():
     view = view_of(np.eye(50), longest_px=50, cut_percent=1, width_px=50)
     found = circles(rings(view, np.full((1, 2), 25.0), np.array([np.nan]), colour="red"))
     assert found[:, 2].tolist() == [10.0]
+
+
+def test_tracks_lead_through_their_points():
+    view = view_of(np.eye(100, 200), longest_px=200, cut_percent=0, width_px=400)
+    places = np.array([[[9.5, 4.5], [19.5, 4.5]], [[-0.5, 0], [300, 99.5]]])
+    svg = tracks(view, places, colour="red")
+    assert ET.fromstring(svg).get("d") == "M20.0 10.0L40.0 10.0M0.0 1.0L601.0 200.0"
+    assert tracks(view, np.zeros((0, 2, 2)), colour="red") == ""
 
 
 def test_circles_have_colours_and_names_of_their_own():

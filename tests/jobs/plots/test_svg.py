@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cryopick.jobs.plots.svg import drawing, grey_image, grey_png, title, width_of, words, written
+from cryopick.jobs.plots.svg import (
+    drawing,
+    grey_image,
+    grey_png,
+    keys_row,
+    title,
+    width_of,
+    words,
+    written,
+)
 
 NAMES = ["a < b & c", 'mic "7"', "</text><script>alert(1)</script>", "µm Å −3", "lost\udce9byte"]
 
@@ -67,3 +76,19 @@ def test_longer_words_are_wider():
 )
 def test_numbers_in_four_digits(value, text):
     assert written(value) == text
+
+
+def test_keys_stand_in_a_row_of_their_own_colours():
+    keys = [("line", "#111111", "spike"), ("area", "#222222", "a & b")]
+    root = ET.fromstring(f"<g>{keys_row(keys, left_px=5, middle_px=20)}</g>")
+    assert [e.get("fill") for e in root if e.tag == "rect"] == ["#111111", "#222222"]
+    left = [float(e.get("x")) for e in root]
+    assert left == sorted(left)
+    assert left[0] == 5
+    assert keys_row([], left_px=5, middle_px=20) == ""
+
+
+def test_few_pixels_are_shown_as_squares():
+    few, many = np.zeros((8, 8), np.uint8), np.zeros((80, 80), np.uint8)
+    assert "pixelated" in grey_image(few, width_px=100, height_px=100)
+    assert "pixelated" not in grey_image(many, width_px=100, height_px=100)

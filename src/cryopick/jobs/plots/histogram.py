@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cryopick.jobs.plots.axis import axis_over, drawable
-from cryopick.jobs.plots.panel import WIDTH_PX, Key, bars, frame, keys_of, panels_over, upright
-from cryopick.jobs.plots.svg import BLUE, GREY, RED, drawing
+from cryopick.jobs.plots.panel import WIDTH_PX, bars, frame, keys_of, panels_over, upright
+from cryopick.jobs.plots.svg import BLUE, GREY, RED, Key, drawing
 
 _BINS, _HEIGHT_PX = 60, 240
 

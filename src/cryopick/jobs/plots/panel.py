@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cryopick.jobs.plots.axis import Axis, drawable
-from cryopick.jobs.plots.svg import PALE, SOFT, title, width_of, words
+from cryopick.jobs.plots.svg import PALE, SOFT, Key, keys_row, title, width_of, words
 
 WIDTH_PX = 640
 # Above: half a line of a label. Below: ticks, their labels, the axis' name.
@@ -18,8 +17,6 @@ _ABOVE_PX, _BELOW_PX, _RIM_PX, _BETWEEN_PX, _KEYS_PX = 10, 50, 16, 22, 26
 _NAME_PX, _TICK_PX = 26, 5
 # More points are not told apart, but make a report heavy.
 MOST_POINTS = 4000
-# Kind of mark, its colour, what it is.
-Key = tuple[Literal["area", "line", "dot"], str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,18 +106,7 @@ def frame(panel: Panel, *, names_x: bool = True) -> str:
 
 def keys_of(panel: Panel, keys: Sequence[Key]) -> str:
     """Say above a panel what its marks are."""
-    parts: list[str] = []
-    left, middle = panel.left_px, panel.top_px - 17
-    for kind, colour, text in keys:
-        if kind == "dot":
-            parts.append(f'<circle cx="{left + 7:g}" cy="{middle:g}" r="3" fill="{colour}"/>')
-        else:
-            tall = 10 if kind == "area" else 2
-            place = f'x="{left:g}" y="{middle - tall / 2:g}" width="14" height="{tall}"'
-            parts.append(f'<rect {place} fill="{colour}"/>')
-        parts.append(words(text, x_px=left + 20, y_px=middle + 4.5))
-        left += 20 + width_of(text) + 22
-    return "".join(parts)
+    return keys_row(keys, left_px=panel.left_px, middle_px=panel.top_px - 17)
 
 
 def dots(

@@ -99,7 +99,7 @@ def shrunk(plane: NDArray[Any], *, longest_px: int) -> tuple[NDArray[np.float32]
     return np.nan_to_num(small, nan=mean, posinf=mean, neginf=mean), factor
 
 
-def picture(view: PlaneView, marks: str = "", *, left_px: float = 0, top_px: float = 0) -> str:
+def view_part(view: PlaneView, marks: str = "", *, left_px: float = 0, top_px: float = 0) -> str:
     """Show a view with marks on it, cut off at its rim; part of a drawing."""
     size = f'width="{view.width_px:g}" height="{view.height_px:g}"'
     image = grey_image(view.grey, width_px=view.width_px, height_px=view.height_px)
@@ -146,6 +146,18 @@ def rings(
     return f'<g fill-opacity="0"{same} stroke-width="{line_px:g}">{"".join(found)}</g>'
 
 
+def tracks(
+    view: PlaneView, places_px: NDArray[np.float64], *, colour: str, line_px: float = 1.5
+) -> str:
+    """Lines on a view, each through the ``m`` points of ``(n, m, 2)``, in pixels of the plane."""
+    found: list[str] = []
+    for points in places_px:
+        shown = view.shown_px(points).tolist()
+        found.append("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in shown))
+    d = "".join(found)
+    return f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="{line_px:g}"/>' if d else ""
+
+
 def scored_picture_svg(
     view: PlaneView,
     place_px: NDArray[np.float64],
@@ -167,7 +179,7 @@ def scored_picture_svg(
     known = np.zeros(0) if score is None else score[np.isfinite(score)]
     if score is None or not len(known):
         marks = rings(view, place_px, size_px, colour=colour_table(2)[1])
-        return drawing([picture(view, marks)], width_px=view.width_px, height_px=view.height_px)
+        return drawing([view_part(view, marks)], width_px=view.width_px, height_px=view.height_px)
     low, high = np.percentile(known, (5, 95)).tolist()
     marks = rings(
         view,
@@ -178,7 +190,7 @@ def scored_picture_svg(
     )
     scale = _colour_bar(low, high, top_px=view.height_px + _BELOW_PX - 18)
     height_px = view.height_px + _BELOW_PX
-    return drawing([picture(view, marks), scale], width_px=view.width_px, height_px=height_px)
+    return drawing([view_part(view, marks), scale], width_px=view.width_px, height_px=height_px)
 
 
 def _colour_bar(low: float, high: float, *, top_px: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Literal
 
@@ -17,8 +17,11 @@ BLUE, GREEN, RED, GREY, ORANGE = "#2b6cb0", "#2f855a", "#c53030", "#c3cdd9", "#c
 SERIES = (BLUE, ORANGE, GREEN, "#6b46c1", "#97266d", "#b7791f", "#2c7a7b", RED)
 _FONT = "system-ui,'Segoe UI',Roboto,'DejaVu Sans',sans-serif"
 FONT_PX = 13
+# Kind of mark, its colour, what it is.
+Key = tuple[Literal["area", "line", "dot"], str, str]
 # Of a digit or a small letter; a drawing cannot measure its words.
 _LETTER_PX = 7.0
+_CRISP = 4
 
 
 def drawing(parts: Iterable[str], *, width_px: float, height_px: float) -> str:
@@ -62,6 +65,27 @@ def title(text: str) -> str:
     return f"<title>{_printable(text)}</title>" if text else ""
 
 
+def keys_row(keys: Sequence[Key], *, left_px: float, middle_px: float) -> str:
+    """Say in a row what the marks of a figure are.
+
+    Examples
+    --------
+    >>> keys_row([("dot", "red", "picks")], left_px=0, middle_px=10).count("<circle")
+    1
+    """
+    parts: list[str] = []
+    for kind, colour, text in keys:
+        if kind == "dot":
+            parts.append(f'<circle cx="{left_px + 7:g}" cy="{middle_px:g}" r="3" fill="{colour}"/>')
+        else:
+            tall = 10 if kind == "area" else 2
+            place = f'x="{left_px:g}" y="{middle_px - tall / 2:g}" width="14" height="{tall}"'
+            parts.append(f'<rect {place} fill="{colour}"/>')
+        parts.append(words(text, x_px=left_px + 20, y_px=middle_px + 4.5))
+        left_px += 20 + width_of(text) + 22
+    return "".join(parts)
+
+
 def width_of(text: str) -> float:
     """About how wide words are, in pixels."""
     return _LETTER_PX * len(text)
@@ -100,8 +124,10 @@ def grey_png(grey: NDArray[np.uint8]) -> bytes:
 def grey_image(grey: NDArray[np.uint8], *, width_px: float, height_px: float) -> str:
     """An element that shows a ``(ny, nx)`` plane of grey values, stretched to a size."""
     source = b64encode(grey_png(grey)).decode("ascii")
+    # Few pixels are shown as the squares that they are.
+    crisp = 'style="image-rendering:pixelated" ' if width_px > _CRISP * grey.shape[1] else ""
     return (
-        f'<image width="{width_px:g}" height="{height_px:g}" preserveAspectRatio="none" '
+        f'<image width="{width_px:g}" height="{height_px:g}" preserveAspectRatio="none" {crisp}'
         f'href="data:image/png;base64,{source}"/>'
     )
 
