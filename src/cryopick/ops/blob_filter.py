@@ -112,20 +112,11 @@ def tabulated(profile: RadialProfile, frequency: NDArray[np.float32]) -> NDArray
     return response
 
 
-def filtered(
+def weighted(
     transform: NDArray[np.complexfloating],
     response: NDArray[np.floating],
-    shape: tuple[int, ...],
-) -> NDArray[np.float32]:
-    """Filter pixels of ``shape`` that are given by their real FFT; see `weighted`."""
-    import scipy.fft
-
-    answer: Any = scipy.fft.irfftn(weighted(transform, response), shape, overwrite_x=True)
-    return answer
-
-
-def weighted(
-    transform: NDArray[np.complexfloating], response: NDArray[np.floating]
+    *,
+    out: NDArray[np.complexfloating] | None = None,
 ) -> NDArray[np.complexfloating]:
     """Multiply a real FFT by a radial filter of which one orthant is given.
 
@@ -135,15 +126,38 @@ def weighted(
         As of ``scipy.fft.rfftn``.
     response
         At the frequencies of `radial_frequency`.
+    out
+        Where the product goes; may be ``transform`` itself.
     """
+    result = np.empty_like(transform) if out is None else out
     first, *others = (np.minimum(k, n - k) for n in transform.shape[:-1] for k in [np.arange(n)])
-    result = np.empty_like(transform)
     for row, place in enumerate(first):
         plane = response[place]
         for axis, folded in enumerate(others):
             plane = plane.take(folded, axis)
         np.multiply(transform[row], plane, out=result[row])
     return result
+
+
+def inverse_inside(
+    transform: NDArray[np.complexfloating], shape: tuple[int, ...], inside: tuple[slice, ...]
+) -> NDArray[np.float32]:
+    """Transform a real FFT back and cut a part out, axis by axis, so that less is transformed.
+
+    Parameters
+    ----------
+    transform
+        As of ``scipy.fft.rfftn`` of ``shape``; it is overwritten.
+    shape, inside
+        The whole, and the part of it that is wanted.
+    """
+    import scipy.fft
+
+    values: Any = transform
+    for axis, kept in enumerate(inside[:-1]):
+        values = scipy.fft.ifft(values, axis=axis, overwrite_x=True)
+        values = values[(slice(None),) * axis + (kept,)]
+    return scipy.fft.irfft(values, shape[-1])[..., inside[-1]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,13 @@ from cryopick.model import Grid, Image
 from cryopick.ops.blob_filter import (
     RadialProfile,
     disc_contrast_transform,
-    filtered,
+    inverse_inside,
     laplacian_transform,
     noise_gain,
     pad_mirrored,
     radial_frequency,
     tabulated,
+    weighted,
 )
 from cryopick.ops.fourier import fourier_resample
 from cryopick.ops.standardise import mean_and_spread, standardise, standardised
@@ -167,7 +169,7 @@ def _answers(
     frequency = radial_frequency(shape, pixel_angstrom)
     for diameter, profile in filters:
         response = tabulated(profile, frequency)
-        answer = filtered(transform, response, shape)[inside]
+        answer = inverse_inside(weighted(transform, response), shape, inside)
         if unit_noise:
             gain = noise_gain(response, shape, work.shape)
             answer /= np.float32(gain.inside)
@@ -200,7 +202,8 @@ def _local_spread(
     np.exp(window, out=window)
 
     def blurred(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return filtered(scipy.fft.rfftn(values), window, shape)[inside]
+        transform: Any = scipy.fft.rfftn(values)
+        return inverse_inside(weighted(transform, window, out=transform), shape, inside)
 
     mean = blurred(padded)
     variance = blurred(np.square(padded, out=padded))
