@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -57,6 +58,8 @@ def work(item: Item, params: ToyParams, worker: Worker) -> None:
 
 
 def _trouble(name: str, mode: str, worker: Worker) -> None:
+    if mode == "deaf":  # native code that keeps Python's lock, so that no thread hears anything
+        ctypes.PyDLL(None).sleep(600)
     if name.startswith("bad"):
         raise InputError(f"{name}: value of pixels is NaN; leave it out")
     if name.startswith("bug"):

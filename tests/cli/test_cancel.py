@@ -15,7 +15,7 @@ def test_cancel_then_resume(tmp_path: Path) -> None:
     names = [f"i{index}" for index in range(30)]
     program = start("toy", *names, "--sleep", 0.1, "--workers", 2, "-o", folder)
     wait_for_items(folder, 2)
-    workers = psutil.Process(program.pid).children()
+    workers = psutil.Process(program.pid).children(recursive=True)
     done = run("cancel", folder)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{folder}: stopped; go on with: cryopick resume {folder}\n"

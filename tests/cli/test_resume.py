@@ -75,8 +75,8 @@ def test_workers_end_with_a_killed_driver(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     program = start("toy", "a", "b", "c", "--sleep", 60, "--workers", 2, "-o", folder)
     wait_until(lambda: len(list(folder.glob("items/.*.part"))) == 2)
-    workers = psutil.Process(program.pid).children()
-    assert len(workers) == 2
+    workers = psutil.Process(program.pid).children(recursive=True)
+    assert len(workers) == 3  # and the process that forks them
     program.kill()
     program.communicate()
     _, alive = psutil.wait_procs(workers, timeout=20)
@@ -96,7 +96,7 @@ def test_workers_killed_at_random_moments(
     killed = 0
     while program.poll() is None and killed < 6:
         time.sleep(moments.uniform(0, 0.1))
-        if workers := driver.children():
+        if workers := driver.children(recursive=True):
             moments.choice(workers).kill()
             killed += 1
     _, errors = program.communicate(timeout=100)
@@ -114,7 +114,7 @@ def test_interrupted_in_order(tmp_path: Path, number: signal.Signals) -> None:
     folder = tmp_path / "out"
     program = start("toy", *NAMES, "--sleep", 0.05, "--workers", 2, "-o", folder)
     wait_for_items(folder, 3)
-    workers = psutil.Process(program.pid).children()
+    workers = psutil.Process(program.pid).children(recursive=True)
     program.send_signal(number)
     out, errors = program.communicate(timeout=60)
     assert program.returncode == 1

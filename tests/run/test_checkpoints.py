@@ -107,7 +107,7 @@ def test_a_killed_driver_costs_one_step(
         "steps", *NAMES, "--hold-at", 3, "--marks", f"@{marks}", "--workers", 1, "-o", folder
     )
     wait_until(lambda: len(steps_done(marks)) == 3)
-    workers = psutil.Process(program.pid).children()
+    workers = psutil.Process(program.pid).children(recursive=True)
     program.kill()
     program.communicate()
     assert psutil.wait_procs(workers, timeout=20)[1] == []

@@ -19,6 +19,7 @@ from cryopick.run.job import Cost, Item, Job, Worker
 from cryopick.run.local import LocalExecutor, choose_executor, pack
 from toy_jobs import JOB, ToyParams
 from toy_program import wait_until
+from toy_workers import workers_of
 
 EXECUTORS: dict[str, Callable[[], Executor]] = {
     "inline": InlineExecutor,
@@ -151,7 +152,7 @@ def test_a_crash_is_tried_twice(tmp_path: Path) -> None:
 def test_no_more_workers_than_items(tmp_path: Path) -> None:
     seen = 0
     for _ in LocalExecutor(8).run(order_of(tmp_path, ["a", "b"], sleep_seconds=0.3)):
-        seen = max(seen, len(psutil.Process().children()))
+        seen = max(seen, len(workers_of()))
     assert seen == 2
 
 
@@ -213,7 +214,7 @@ def test_functions_that_workers_cannot_import(tmp_path: Path) -> None:
         list(LocalExecutor(1).run(hidden))
     local_work.__module__ = "__main__"
     with pytest.raises(InputError, match=r"is defined in __main__.*InlineExecutor"):
-        pack(hidden, "cpu")
+        pack(hidden)
     assert set(ended(list(InlineExecutor().run(hidden)))) == {"a"}
 
 
@@ -244,7 +245,7 @@ def test_a_module_that_breaks_in_the_worker(
 
 
 def test_workers_that_die_as_they_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cryopick.run.local.START", "import os; os._exit(3)")
+    monkeypatch.setattr("cryopick.run.hands.START", "import os; os._exit(3)")
     with pytest.raises(JobError, match=r"workers die as they start \(exit code 3\)"):
         list(LocalExecutor(2).run(order_of(tmp_path, ["a", "b"])))
 

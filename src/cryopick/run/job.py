@@ -219,6 +219,9 @@ class Job(Generic[P]):
     uses_gpu
         Whether ``work`` can compute on a GPU. Where it cannot, ``--device auto`` is the CPU, so
         that all cores are used on a machine with one GPU.
+    preload
+        Modules that ``work`` imports on its way on the CPU: imported once for all workers, which
+        are forked from there. Importing one must start no thread.
     """
 
     name: str
@@ -230,3 +233,4 @@ class Job(Generic[P]):
     arguments: tuple[str, ...] = ()
     example: str = ""
     uses_gpu: bool = True
+    preload: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """`LocalExecutor`: long-lived worker processes on this machine.
 
-One process per core (or one per GPU): a library is imported once per worker, not once per item. Its
-libraries are single-threaded, so that results do not depend on how many threads a sum was split
+One process per core (or one per GPU), forked from a nursery that has imported the libraries. These
+are single-threaded, so that results do not depend on how many threads a sum was split
 over; where fewer items than cores are left, an item may use several cores by threads of its own,
 and more of the memory (its `Share`). A worker that
 is killed (kill -9, out of memory, a crash in native code) is replaced; its item is tried once
@@ -10,16 +10,11 @@ more, after the others, and then given up with a line.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import pickle
 import signal
-import socket
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Iterator
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 
 from cryopick.errors import InputError, JobError
 from cryopick.run.executor import (
@@ -33,7 +28,7 @@ from cryopick.run.executor import (
     Retried,
     Share,
 )
-from cryopick.run.job import Item
+from cryopick.run.hands import Hand, Nursery, can_fork
 from cryopick.run.machine import core_count, free_bytes
 from cryopick.run.worker import BROKEN, READY
 
@@ -44,14 +39,6 @@ STILL_BORN = 8
 """How many workers may die in a row before they were ready, until the job is given up."""
 
 PULSE_SECONDS = 0.2
-START = "import sys; from cryopick.run.worker import main; sys.exit(main(sys.argv[1:]))"
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
 
 
 class LocalExecutor:
@@ -95,51 +82,6 @@ class LocalExecutor:
         self._cancelled = True
 
 
-class _Hand:
-    """One worker process."""
-
-    def __init__(self, order: bytes, *, device: str, threads: int) -> None:
-        ours, theirs = socket.socketpair()
-        environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
-        with ours, theirs:
-            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-c", START, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=2,  # stdout belongs to the driver's result
-                env=environment | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                start_new_session=True,  # Ctrl-C reaches the driver, which ends its workers
-            )
-            self.line = Connection(ours.detach())
-        self.device = device
-        self.item: Item | None = None
-        self.ready = False
-        self._send(pickle.dumps(sys.path))
-        self._send(order)
-
-    def give(self, item: Item, share: Share) -> None:
-        self.item = item
-        self._send(pickle.dumps((item, share)))
-
-    def leave(self) -> None:
-        self._send(pickle.dumps(None))
-
-    def end(self, *, at_once: bool) -> None:
-        if at_once:
-            self.process.kill()
-        try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.line.close()
-
-    def _send(self, message: bytes) -> None:
-        # If it died, the next turn reads the end of its line and deals with it.
-        with contextlib.suppress(OSError):
-            self.line.send_bytes(message)
-
-
 class _Crew:
     """The workers of one order and what each is at."""
 
@@ -148,10 +90,11 @@ class _Crew:
         self._size = min(size, len(order.items))
         self._machine = machine
         self._waiting = deque(order.items)
-        self._hands: list[_Hand] = []
+        self._hands: list[Hand] = []
+        self._nurseries: list[Nursery] = []
         self._deaths: dict[str, int] = {}
         self._still_born = 0
-        self._packed = {device: pack(order, device) for device in order.devices}
+        self._packed = pack(order)
 
     def busy(self) -> bool:
         return bool(self._waiting) or any(hand.item for hand in self._hands)
@@ -171,12 +114,19 @@ class _Crew:
         ]
 
     def dismiss(self, *, at_once: bool) -> None:
+        if at_once:
+            self._close(at_once=True)
         for hand in self._hands:
-            if not at_once:
-                hand.leave()
+            hand.leave()
         for hand in self._hands:
-            hand.end(at_once=at_once)
+            hand.see_off()
         self._hands.clear()
+        self._close(at_once=False)
+
+    def _close(self, *, at_once: bool) -> None:
+        for nursery in self._nurseries:
+            nursery.close(at_once=at_once)
+        self._nurseries.clear()
 
     def _at_work(self) -> int:
         return sum(hand.item is not None for hand in self._hands)
@@ -189,10 +139,18 @@ class _Crew:
     def _hire(self) -> None:
         devices = self._order.devices
         device = min(devices, key=lambda name: sum(hand.device == name for hand in self._hands))
-        threads = 1 if device == "cpu" else max(1, core_count() // self._size)
-        self._hands.append(_Hand(self._packed[device], device=device, threads=threads))
+        self._hands.append(self._nursery(device).hire(device))
 
-    def _listen(self, hand: _Hand) -> list[Event]:
+    def _nursery(self, device: str) -> Nursery:
+        self._nurseries = [nursery for nursery in self._nurseries if not nursery.ended]
+        forks = can_fork(device)
+        if forks and (found := [nursery for nursery in self._nurseries if nursery.has_room]):
+            return found[0]
+        threads = 1 if device == "cpu" else max(1, core_count() // self._size)
+        self._nurseries.append(Nursery(self._packed, threads=threads, forks=forks))
+        return self._nurseries[-1]
+
+    def _listen(self, hand: Hand) -> list[Event]:
         try:
             message = hand.line.recv()
         except (EOFError, OSError):
@@ -209,11 +167,11 @@ class _Crew:
         self._still_born = 0
         return []
 
-    def _bury(self, hand: _Hand) -> list[Event]:
-        hand.end(at_once=True)
+    def _bury(self, hand: Hand) -> list[Event]:
+        known = hand.nursery.ended  # one end of it is the end of many: counted once
+        cause = _cause(hand.end())
         self._hands.remove(hand)
-        cause = _cause(hand.process.returncode)
-        if not hand.ready:
+        if not hand.ready and not known:
             self._still_born += 1
             if self._still_born >= STILL_BORN:
                 raise JobError(f"{self._order.job.name}: workers die as they start ({cause})")
@@ -231,7 +189,7 @@ class _Crew:
         return [Failed(item.id, line)]
 
 
-def pack(order: Order, device: str) -> bytes:
+def pack(order: Order) -> bytes:
     """Pickle an order (without its items) for a worker."""
     for part in (order.job.work, order.job.params):
         if part.__module__ == "__main__":
@@ -248,7 +206,7 @@ def pack(order: Order, device: str) -> bytes:
         devices=order.devices,
     )
     try:
-        return pickle.dumps((bare, device))
+        return pickle.dumps(bare)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise InputError(
             f"{order.job.name}: cannot be sent to a worker ({error}); "
