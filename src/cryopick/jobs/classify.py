@@ -111,4 +111,5 @@ JOB = Job(
     collect=collect,
     arguments=("particles",),
     example="cryopick classify extract/particles.star --classes 50 --mask-diameter 200 -o classes",
+    preload=("torch", "scipy.fft"),
 )
