@@ -305,4 +305,5 @@ JOB = Job(
     arguments=("job",),
     example="cryopick candidates match --particle-diameter 300 --max-picks 500 -o candidates",
     uses_gpu=False,
+    preload=("scipy.spatial",),
 )

@@ -275,4 +275,5 @@ JOB = Job(
     collect=collect,
     arguments=("picks", "truth"),
     example="cryopick compare picks.star truth.star --tolerance 50 -o compare",
+    preload=("scipy.spatial",),
 )

@@ -162,4 +162,5 @@ JOB = Job(
     collect=collect,
     arguments=("images",),
     example="cryopick filter micrographs/*.mrc --low-pass 20 --high-pass 500 -o filtered",
+    preload=("torch",),
 )

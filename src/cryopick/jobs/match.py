@@ -277,4 +277,5 @@ JOB = Job(
     arguments=("tomograms",),
     example="cryopick match TS_*.mrc --template ribosome.mrc --particle-diameter 300 "
     "--tilts tilts/{TS}.tlt -o matched",
+    preload=("torch", "scipy.fft", "scipy.ndimage", "scipy.spatial"),
 )

@@ -233,4 +233,5 @@ JOB = Job(
     arguments=("micrographs",),
     example="cryopick pick template mics/*.mrc --references class_averages.star "
     "--ctf micrographs_ctf.star --particle-diameter 180 -o picks",
+    preload=("torch", "scipy.spatial"),
 )

@@ -322,4 +322,5 @@ JOB = Job(
     work=work,
     collect=collect,
     example="cryopick simulate micrographs --map apoferritin --micrographs 5 -o simulated",
+    preload=("torch", "scipy.fft", "scipy.ndimage"),
 )

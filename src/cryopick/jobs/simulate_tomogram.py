@@ -392,4 +392,5 @@ JOB = Job(
     work=work,
     collect=collect,
     example="cryopick simulate tomogram --map ribosome --particles 80 --vesicles 3 -o simulated",
+    preload=("scipy.fft", "scipy.sparse"),
 )

@@ -142,4 +142,5 @@ JOB = Job(
     collect=collect,
     arguments=("particles",),
     example="cryopick sort classes/particles.star --references classes/class_averages.star -o sort",
+    preload=("torch",),
 )
