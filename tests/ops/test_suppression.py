@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -115,3 +118,34 @@ def test_blanking_takes_shoulders_as_relion_does():
 def test_nothing_above_the_floor_takes_nothing():
     flat = np.zeros((5, 6), np.float32)
     assert blank_discs(flat, flat + 1, floor=0.5).shape == (0, 2)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+@pytest.mark.parametrize("distance", [1e-9, 0.7, 3.0, 500.0, np.inf])
+def test_neighbours_are_those_of_a_k_d_tree(dimensions, distance):
+    from scipy.spatial import cKDTree
+
+    rng = np.random.default_rng(dimensions)
+    # Some points coincide, and many lie exactly at a whole distance.
+    position = np.concatenate(
+        [rng.random((60, dimensions)) * 9, rng.integers(0, 9, (60, dimensions))]
+    )
+    found = drop_both(position, distance=distance)
+    nearest = cKDTree(position).query(position, k=2)[0][:, 1]
+    np.testing.assert_array_equal(found, nearest >= distance)
+
+
+def test_far_apart_and_close_together_in_one_list():
+    """Cells never become too many to be numbered."""
+    position = np.array([[0.0, 0, 0], [1e-6, 0, 0], [1e12, 0, 0], [1e12, 1e12, -1e12]])
+    assert drop_both(position, distance=1e-5).tolist() == [False, False, True, True]
+
+
+def test_needs_no_k_d_tree():
+    """Importing scipy.spatial takes longer than most searches."""
+    code = (
+        "import sys, numpy as np; from cryopick.ops.suppression import keep_better; "
+        "keep_better(np.random.rand(9, 2), np.arange(9.0), distance=0.2); "
+        "assert 'scipy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

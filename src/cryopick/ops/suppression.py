@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from numpy.typing import NDArray
+
+# Numbers of cells in three dimensions fit 64 bits.
+_MOST_CELLS_PER_AXIS = 2**20
 
 
 def keep_better(
@@ -105,17 +110,50 @@ def _blank(alive: NDArray[np.bool_], centre: tuple[int, ...], radius: float) -> 
 def _neighbour_lists(
     position: NDArray[np.float64], distance: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """All pairs nearer than ``distance``, as one list per point: ``list[start[i]:start[i + 1]]``."""
-    from scipy.spatial import cKDTree
+    """All pairs nearer than ``distance``, as one list per point: ``list[start[i]:start[i + 1]]``.
 
+    Points are sorted into cells as wide as the distance, so that neighbours lie in the same cell or
+    beside it. (A k-d tree would do as well, but importing one takes longer than most searches.)
+    """
     n = len(position)
     if n == 0 or distance <= 0:
         return np.zeros(n + 1, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    # The tree includes pairs exactly this far apart; the rule does not.
-    within = np.nextafter(distance, 0)
-    pairs = cKDTree(position).query_pairs(within, output_type="ndarray")
-    first = np.concatenate([pairs[:, 0], pairs[:, 1]])
-    second = np.concatenate([pairs[:, 1], pairs[:, 0]])
-    order = np.argsort(first, kind="stable")
-    starts = np.searchsorted(first[order], np.arange(n + 1))
-    return starts.astype(np.int64), second[order].astype(np.int64)
+    key, steps = _cells(position, distance)
+    order = np.argsort(key, kind="stable")
+    sorted_key, place = key[order], position[order]
+    firsts: list[NDArray[np.int64]] = []
+    seconds: list[NDArray[np.int64]] = []
+    for step in steps:
+        # Cells along the last axis follow each other, so the three of a line are one run.
+        begin = np.searchsorted(sorted_key, sorted_key + (step - 1), side="left")
+        count = np.searchsorted(sorted_key, sorted_key + (step + 1), side="right") - begin
+        first = np.repeat(np.arange(n), count)
+        second = np.arange(len(first)) - np.repeat(np.cumsum(count) - count - begin, count)
+        squared = np.zeros(len(first))
+        for line in place.T:
+            squared += (line[first] - line[second]) ** 2
+        near = (np.sqrt(squared) < distance) & (first != second)
+        firsts.append(order[first[near]])
+        seconds.append(order[second[near]])
+    first, second = np.concatenate(firsts), np.concatenate(seconds)
+    by_first = np.argsort(first, kind="stable")
+    starts = np.searchsorted(first[by_first], np.arange(n + 1))
+    return starts.astype(np.int64), second[by_first].astype(np.int64)
+
+
+def _cells(
+    position: NDArray[np.float64], distance: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Number ``(n,)`` of each point's cell, and steps to the lines of cells beside and through it.
+
+    Cells are at least ``distance`` wide, and so few that their numbers are no problem.
+    """
+    offset = np.asarray(position, dtype=np.float64) - position.min(axis=0)
+    # A little wider: two points nearer than the distance are never rounded two cells apart.
+    width = max(distance * (1 + 1e-9), float(offset.max()) / _MOST_CELLS_PER_AXIS)
+    cell = np.floor(offset / width).astype(np.int64)
+    # A free cell at each end keeps the ends of lines apart.
+    size = cell.max(axis=0) + 3
+    stride = np.append(np.cumprod(size[:0:-1])[::-1], 1)
+    beside = np.array(list(product((-1, 0, 1), repeat=position.shape[1] - 1)), dtype=np.int64)
+    return cell @ stride, beside @ stride[:-1]
