@@ -24,8 +24,8 @@ def histogram_svg(
 ) -> str:
     """Count values in 60 bins, the groups piled one upon another.
 
-    A few values far out would press all others into one bar: those beyond the inner 99 % and as
-    much again on either side are counted in the outermost bars, and the axis says so.
+    A few values far out would press all others into one bar: those beyond the inner 99 % and half
+    as much again on either side are counted in the outermost bars, and the axis says so.
 
     Parameters
     ----------
@@ -81,5 +81,5 @@ def _ends(values: NDArray[np.float64]) -> tuple[float, float]:
     if not values.size:
         return 0.0, 1.0
     low, high = np.percentile(values, (0.5, 99.5)).tolist()
-    room = high - low
+    room = (high - low) / 2
     return max(low - room, float(values.min())), min(high + room, float(values.max()))
