@@ -129,3 +129,17 @@ def test_a_gpu_is_refused(micrographs, tmp_path):
     params = PickLogParams(images=[str(micrographs)], **SIZES)
     with pytest.raises(InputError, match="this job runs on the CPU"):
         run_job(JOB, params, tmp_path / "out", device="cuda:0")
+
+
+def test_the_forecast_grows_with_what_is_filtered(tmp_path):
+    """Of one image, fine pixels are reduced before the work; coarse ones are all worked on."""
+    write_mrc(tmp_path / "a.mrc", np.zeros((300, 400), np.float32), 5.0)
+    cost = {}
+    for pixel, scale in ((1.0, 0.2), (5.0, 1.0), (10.0, 2.0)):
+        sizes = {name: value * scale for name, value in SIZES.items()}
+        params = PickLogParams(
+            images=[str(tmp_path)], pixel_size_angstrom=pixel, max_resolution_angstrom=20.0, **sizes
+        )
+        cost[pixel] = plan(params)[0].cost
+    assert cost[1.0].seconds < cost[5.0].seconds < cost[10.0].seconds
+    assert 300 * 400 * 4 < cost[1.0].memory_bytes < cost[5.0].memory_bytes < cost[10.0].memory_bytes

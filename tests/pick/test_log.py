@@ -4,8 +4,9 @@ from scipy.optimize import linear_sum_assignment
 
 from cryopick.errors import InputError
 from cryopick.io.images import open_image
-from cryopick.model import Grid, active
-from cryopick.pick.log import LogSettings, noise_ceiling, pick_log
+from cryopick.model import Grid, Image, active
+from cryopick.ops.blob_filter import pad_mirrored
+from cryopick.pick.log import LogSettings, filtered_pixels, noise_ceiling, pick_log
 from picker_contract import PIXEL, SHAPES, PickerContract, blobs, by_x, image_of
 from shared_data import shared
 
@@ -166,3 +167,23 @@ def test_real_apoferritin_micrographs_keep_their_accuracy():
     found = active(pick_log(image, settings).picks).position_angstrom / 1.5
     hits = one_to_one_hits(found, truth, tolerance=0.25 * 80)
     assert 2 * hits / (len(found) + len(truth)) > 0.85
+
+
+@pytest.mark.parametrize(("shape", "pixel"), [((300, 400), 5.0), ((40, 60, 50), 12.0)])
+@pytest.mark.parametrize("kernel", ["disc", "log"])
+def test_the_pixels_foretold_are_those_that_are_filtered(kernel, shape, pixel, monkeypatch):
+    padded = []
+
+    def watched(pixels, pad_px):
+        result = pad_mirrored(pixels, pad_px)
+        padded.append(result[0].size)
+        return result
+
+    monkeypatch.setattr("cryopick.pick.blob_scores.pad_mirrored", watched)
+    wanted = LogSettings(**SIZES, kernel=kernel)
+    pixels = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    grid = Grid(shape=shape, pixel_size_angstrom=pixel)
+    image = Image(data=pixels, grid=grid, name="a")
+    pick_log(image, wanted)
+    # Lengths are rounded up to good ones for the transform.
+    assert 0.8 < filtered_pixels(image.grid, wanted) / max(padded) < 1.05

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -15,7 +16,7 @@ from cryopick.ops.nearest import inside_mask_at
 from cryopick.ops.peaks import local_maxima, refine_peaks
 from cryopick.ops.suppression import blank_discs, keep_better
 from cryopick.ops.threshold import between_two_clear_groups, between_two_groups
-from cryopick.pick.blob_scores import BlobScores, disc_scores, laplacian_scores
+from cryopick.pick.blob_scores import BlobScores, disc_scores, laplacian_scores, working_step_px
 
 Contrast = Literal["dark", "bright"]
 Kernel = Literal["disc", "log"]
@@ -167,6 +168,24 @@ def pick_log(image: Image, settings: LogSettings, *, mask: Image | None = None) 
         threshold=threshold,
         scores=scores,
     )
+
+
+def filtered_pixels(grid: Grid, settings: LogSettings) -> int:
+    """Tell how many pixels the filters see: the reduced image with its mirrored margins.
+
+    Examples
+    --------
+    >>> settings = LogSettings(diameter_min_angstrom=100, diameter_max_angstrom=200)
+    >>> filtered_pixels(Grid(shape=(4000, 4000), pixel_size_angstrom=1.0), settings)
+    208849
+    """
+    pixel = working_step_px(grid, settings.resolution_angstrom) * grid.pixel_size_angstrom
+    largest = settings.diameter_max_angstrom
+    if settings.kernel == "log":
+        margin = 2 * largest
+    else:
+        margin = max(largest, 2 * math.sqrt(settings.diameter_min_angstrom * largest))
+    return math.prod(round((extent + 2 * margin) / pixel) for extent in grid.extent_angstrom)
 
 
 def _scores(image: Image, settings: LogSettings) -> BlobScores:
