@@ -197,5 +197,5 @@ JOB = Job(
     arguments=("images",),
     example="cryopick pick log micrographs/*.mrc --diameter-min 110 --diameter-max 140 -o picks",
     uses_gpu=False,
-    preload=("scipy.fft", "scipy.spatial"),
+    preload=("scipy.fft",),
 )
