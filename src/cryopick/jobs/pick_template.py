@@ -96,6 +96,8 @@ def plan(params: PickTemplateParams) -> list[Item]:
 def work(item: Item, params: PickTemplateParams, worker: Worker) -> None:
     """Compare one micrograph with the references, and list its candidates."""
     image = open_for_picking(item)
+    # Read once: a compressed file is unpacked, another type of pixels converted, but once.
+    image = replace(image, data=image.read())
     found = _references(params, image)
     for line in found.warnings:
         warnings.warn(line, stacklevel=2)
@@ -233,5 +235,5 @@ JOB = Job(
     arguments=("micrographs",),
     example="cryopick pick template mics/*.mrc --references class_averages.star "
     "--ctf micrographs_ctf.star --particle-diameter 180 -o picks",
-    preload=("torch", "scipy.spatial"),
+    preload=("torch",),
 )

@@ -104,6 +104,35 @@ def test_half_a_turn_further_the_transform_is_the_conjugate():
         assert np.abs((one.conj() - two).numpy()).max() < 1e-4 * float(one.abs().max())
 
 
+@pytest.mark.parametrize("step_deg", [30.0, 45.0, 72.0, 36.0])
+@pytest.mark.parametrize("step", [1, 2, 4])
+def test_the_first_angles_at_once_are_those_one_by_one(step_deg, step):
+    """Those a quarter turn further, where that is a whole number of steps, are made of the others."""
+    found = made(step=step, angular_step_deg=step_deg, low_pass_angstrom=2.0 * step * PIXEL)
+    angles = len(found.angles_deg)
+    for count in (1, angles // 2, angles):
+        several = found.first_coefficients(count)
+        assert several.shape == (2, count, len(found.frequencies))
+        for angle in range(count):
+            one = found.coefficients(angle)
+            error = (several[:, angle] - one).abs().max()
+            assert float(error) < 2e-5 * float(one.abs().max())
+
+
+def test_pixels_on_one_side_of_the_centre_alone_are_not_lost():
+    """A circle as wide as the box reaches its first row, which no row faces."""
+    y, x = np.indices((24, 24)) - 12
+    spot = np.exp(-(x**2 + (y + 12) ** 2) / 4).astype(np.float32)
+    found = made(
+        references=References(images=spot[None], pixel_size_angstrom=PIXEL),
+        particle_diameter_angstrom=96.0,
+        mask_shrink_px=-1,
+    )
+    got = thinned(image(found, 0, 0), found.oversampling)
+    n = len(got) // 2
+    assert got[n - 12, n] == pytest.approx(1, abs=0.05)
+
+
 def test_round_references_are_not_turned():
     found = made(references=gaussian_reference(150.0, PIXEL), particle_diameter_angstrom=None)
     assert found.rows == 1

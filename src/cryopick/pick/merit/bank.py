@@ -82,9 +82,9 @@ def build_merit_bank(
     angles = len(turned.angles_deg)
     opposite = angles % 2 == 0
     count = angles // 2 if opposite else angles
-    rows = [turned.coefficients(angle) for angle in range(count)]
+    rows = turned.first_coefficients(count)
     # Of an image that is even under half a turn the transform is real.
-    parts = [torch.stack([take(one) for one in rows], dim=1) for take in (torch.real, torch.imag)]
+    parts = [rows.real.contiguous(), rows.imag.contiguous()]
     inside = torch.from_numpy(turned.in_band).to(turned.device)
     weight = torch.from_numpy(_typical_weight(turned, settings, pixel_size_angstrom))
     weighted = [part[..., inside] * weight.to(turned.device) for part in parts]

@@ -28,12 +28,10 @@ class ExactEngine:
     """
 
     def __init__(self, turned: TurnedReferences) -> None:
-        import torch
 
-        angles = range(len(turned.angles_deg))
         self._turned = turned
         # One block per reference, one row per angle.
-        self._coefficients = torch.stack([turned.coefficients(a) for a in angles], dim=1)
+        self._coefficients = turned.first_coefficients(len(turned.angles_deg))
 
     @property
     def bytes_per_px(self) -> int:

@@ -86,9 +86,9 @@ class TurnedReferences:
         least = 2 * references.box_px / grid.step
         whole = 2 * grid.step.denominator
         self.box_px = self.oversampling * int(-(-least // whole) * whole)
-        pixels, self._position = _reduced(references, step)
+        folded, self._position = _folded(*_reduced(references, step))
         # A copy: products round by where memory begins, and workers must find the same.
-        self._pixels = torch.from_numpy(pixels).to(device, copy=True)
+        self._folded = torch.from_numpy(folded).to(device, copy=True)
         ky = np.fft.fftfreq(self.box_px, step / self.oversampling)[:, None]
         kx = np.fft.rfftfreq(self.box_px, step / self.oversampling)[None]
         length = np.hypot(ky, kx)
@@ -120,24 +120,54 @@ class TurnedReferences:
         # The reference appears turned by -psi from x to y (RELION), so its transform is read at
         # frequencies turned back.
         turned = np.cos(psi) * kx - np.sin(psi) * ky, np.sin(psi) * kx + np.cos(psi) * ky
-        (cos_x, sin_x), (cos_y, sin_y) = (self._waves(k) for k in turned)
-        n = len(self._position)
-        columns = self._pixels.reshape(-1, n).T
-        # Over x for all references and rows at once, then over y; real and imaginary parts apart.
-        waves_y = torch.stack([cos_y, sin_y], dim=2)
-        cosine, sine = (
-            torch.bmm((part @ columns).view(-1, self.references, n), waves_y)
-            for part in (cos_x, sin_x)
+        along_x, along_y = (self._waves(k) for k in turned)
+        # Over x for all references and rows at once, then over y: products of equal parity.
+        waves_y = torch.stack(along_y, dim=2)
+        even, odd = (
+            torch.bmm((wave @ pixels).view(len(kx), -1, len(self._position)), waves_y)
+            for wave, pixels in zip(along_x, self._folded, strict=True)
         )
-        sums = torch.complex(cosine[..., 0] - sine[..., 1], cosine[..., 1] + sine[..., 0])
+        count = self.references
+        sums = torch.complex(
+            even[:, :count, 0] - odd[:, count:, 1], -odd[:, :count, 0] - even[:, count:, 1]
+        )
         return (sums * self._weight[:, None]).T.contiguous()
 
+    def first_coefficients(self, count: int) -> torch.Tensor:
+        """`coefficients` ``(K, count, f)`` of the first so many angles.
+
+        Where a quarter turn is a whole number of steps, what lies a quarter further is the same at
+        frequencies turned by a quarter.
+        """
+        import torch
+
+        angles = len(self.angles_deg)
+        quarter = angles // 4 if angles % 4 == 0 else count
+        found = [self.coefficients(angle) for angle in range(min(count, quarter))]
+        if count > quarter:
+            place, mirrored = (torch.from_numpy(v).to(self.device) for v in self._quarter_turn())
+            for angle in range(quarter, count):
+                before = found[angle - quarter][:, place]
+                found.append(torch.where(mirrored, before.conj(), before))
+        return torch.stack(found, dim=1)
+
+    def _quarter_turn(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Where among the frequencies each lies after a quarter turn, and whether its conjugate."""
+        b = self.box_px
+        y, kx = np.divmod(self._chosen, b // 2 + 1)
+        ky = np.where(y < b // 2, y, y - b)
+        mirrored = ky > 0
+        sign = np.where(mirrored, -1, 1)
+        numbers = np.zeros(b * (b // 2 + 1), dtype=np.int64)
+        numbers[self._chosen] = np.arange(len(self._chosen))
+        return numbers[(sign * kx) % b * (b // 2 + 1) + np.abs(ky)], mirrored
+
     def _waves(self, frequency: NDArray[np.float64]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cosine and sine ``(f, n)`` of ``exp(-2 pi i k x)`` at the places of the pixels."""
+        """Cosine and sine ``(f, n)`` of ``2 pi k x`` at the places of the folded pixels."""
         import torch
 
         turns = torch.outer(torch.from_numpy(frequency), torch.from_numpy(self._position))
-        phase = (-2 * np.pi * (turns - turns.round())).float().to(self.device)
+        phase = (2 * np.pi * (turns - turns.round())).float().to(self.device)
         return phase.cos(), phase.sin()
 
     def mirrored_boxes(self, coefficients: torch.Tensor) -> torch.Tensor:
@@ -174,6 +204,41 @@ def _reduced(
     lines = (pixel * _raised_cosine(coarse[:, None] - position[None], step)).astype(np.float32)
     reduced = np.einsum("ai,kij,bj->kab", lines, images, lines, optimize=True)
     return np.ascontiguousarray(reduced, dtype=np.float32), coarse
+
+
+def _folded(
+    pixels: NDArray[np.float32], position: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Sums and differences of pixels that face each other, for sums with cosines and with sines.
+
+    Returns
+    -------
+    folded, position
+        ``(2, n, 2 K n)``: even and odd along x; then for each place x from 0 up the images that are
+        even, and those that are odd, along y, each ``(K, n)`` with y from 0 up. ``(n,)`` places.
+    """
+    centre = int(np.flatnonzero(position == 0)[0])
+    after = len(position) - 1 - centre
+    reach = max(centre, after)
+    around = (reach - centre, reach - after)
+    whole = np.pad(pixels, ((0, 0), around, around))
+    # ``(parity of x, parity of y, K, y, x)``.
+    parts = np.stack([_parities(part, axis=1) for part in _parities(whole, axis=2)])
+    folded = parts.transpose(0, 4, 1, 2, 3).reshape(2, reach + 1, -1)
+    step = float(position[1] - position[0]) if len(position) > 1 else 0.0
+    places = np.arange(reach + 1, dtype=np.float64) * step
+    return np.ascontiguousarray(folded, dtype=np.float32), places
+
+
+def _parities(values: NDArray[np.float32], *, axis: int) -> NDArray[np.float32]:
+    """Even and odd part ``(2, ...)`` along an axis, from its middle on."""
+    middle = values.shape[axis] // 2
+    ahead = np.take(values, range(middle, values.shape[axis]), axis)
+    behind = np.take(values, range(middle, -1, -1), axis)
+    even, odd = ahead + behind, ahead - behind
+    # The middle faces itself.
+    even[(slice(None),) * axis + (0,)] /= 2
+    return np.stack([even, odd])
 
 
 def _raised_cosine(distance: NDArray[np.float64], step: float) -> NDArray[np.float64]:
