@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 import socket
@@ -17,8 +18,9 @@ import psutil
 import pytest
 
 import toy_workers
+from cryopick.jobs.registry import JOBS, load_job
 from cryopick.run.executor import Done, Share
-from cryopick.run.hands import START
+from cryopick.run.hands import START, THREAD_VARIABLES
 from cryopick.run.local import LocalExecutor, pack
 from cryopick.run.nursery import BECOME, END, FORK, HIRE
 from cryopick.run.worker import BROKEN, READY
@@ -166,6 +168,24 @@ def test_torch_computes_in_several_threads_after_the_fork(tmp_path: Path) -> Non
     order = order_of(tmp_path, ["a"], work=toy_workers.work_threads_of_torch, preload=("torch",))
     list(LocalExecutor(1).run(order))
     assert facts_of(tmp_path)["a"] == {"total": 4_000_000}
+
+
+def test_no_module_that_a_job_wants_beforehand_starts_a_thread() -> None:
+    wanted = {name for job in JOBS for name in load_job(job).preload}
+    assert "torch" in wanted
+    program = (
+        "import importlib, os, sys\n"
+        "for name in sys.argv[1:]: importlib.import_module(name)\n"
+        "print(len(os.listdir('/proc/self/task')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *sorted(wanted)],
+        env=os.environ | dict.fromkeys(THREAD_VARIABLES, "1"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "1\n"
 
 
 def test_a_module_that_is_not_there_is_missed_by_nobody_but_its_user(tmp_path: Path) -> None:
