@@ -130,12 +130,10 @@ def weighted(
         Where the product goes; may be ``transform`` itself.
     """
     result = np.empty_like(transform) if out is None else out
-    first, *others = (np.minimum(k, n - k) for n in transform.shape[:-1] for k in [np.arange(n)])
-    for row, place in enumerate(first):
-        plane = response[place]
-        for axis, folded in enumerate(others):
-            plane = plane.take(folded, axis)
-        np.multiply(transform[row], plane, out=result[row])
+    *above, rows = (_orthant_index(n) for n in transform.shape[:-1])
+    planes = zip(_planes(transform), above[0] if above else [0], _planes(result), strict=True)
+    for plane, place, target in planes:
+        np.multiply(plane, _planes(response)[place].take(rows, 0), out=target)
     return result
 
 
@@ -227,6 +225,12 @@ def _axis_powers(
 def _planes(values: NDArray[Any]) -> NDArray[Any]:
     """Show a volume as planes, and a plane as one of them: what stays in the cache together."""
     return values if values.ndim == 3 else values[np.newaxis]
+
+
+def _orthant_index(n: int) -> NDArray[np.intp]:
+    """Where in an orthant the absolute values of ``n`` frequencies lie."""
+    forward = np.arange(n)
+    return np.minimum(forward, n - forward)
 
 
 def _multiplicity(n: int) -> NDArray[np.float64]:
