@@ -22,6 +22,36 @@ def test_float32_in_slabs_agrees_with_the_plain_reference(shape, ratio):
     assert np.abs(fast - plain).max() < 1e-5
 
 
+@pytest.mark.parametrize("shape", [(16, 24), (9, 15, 21)])
+@pytest.mark.parametrize("ratio", [3.0, 1.5, 1.0, 0.75, 2.61803])
+def test_torch_agrees_with_numpy(shape, ratio):
+    """What a GPU computes, here on the CPU: any name of a device but plain ``cpu`` is torch's."""
+    values = RNG.normal(size=shape).astype(np.float32)
+    values.flags.writeable = False
+    by_torch = fourier_resample(values, ratio, device="cpu:0")
+    np.testing.assert_allclose(by_torch, fourier_resample(values, ratio), atol=2e-6)
+
+
+def test_sources_are_read_in_slabs(monkeypatch):
+    """A volume is never held twice: each plane is asked for once, a few at a time."""
+    monkeypatch.setattr("cryopick.ops.fourier._SLAB", 500)
+    values = RNG.normal(size=(20, 12, 15)).astype(np.float32)
+    asked = []
+
+    class Source:
+        shape, dtype = values.shape, values.dtype
+
+        def __getitem__(self, index):
+            asked.append(index[0])
+            return values[index]
+
+    small = fourier_resample(Source(), 1.5)
+    np.testing.assert_allclose(small, fourier_resample_numpy(values, 1.5), atol=1e-5)
+    assert [(part.start, min(part.stop, 20)) for part in asked] == [
+        (start, start + 2) for start in range(0, 20, 2)
+    ]
+
+
 @pytest.mark.parametrize(
     ("n", "m"), [(16, 8), (15, 5), (18, 9), (12, 8), (8, 16), (9, 18), (15, 20), (20, 15), (5, 15)]
 )

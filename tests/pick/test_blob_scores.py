@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cryopick.model import Grid, Image
+from cryopick.ops.blob_filter import disc_contrast_transform, pad_mirrored
 from cryopick.pick.blob_scores import (
     DISC_STEPS,
     disc_scores,
@@ -175,6 +176,32 @@ def test_a_finer_image_of_the_same_specimen_has_the_same_peak(kernel):
     place = [peak_px(coarse) * PIXEL, peak_px(fine) * 2.5]
     assert np.abs(place[0] - place[1]).max() <= 10.0 + 1e-6  # one working pixel
     assert fine.step_px == pytest.approx(2 * coarse.step_px)
+
+
+@pytest.mark.parametrize("shape", [(70, 81), (40, 36, 45)])
+def test_scores_agree_with_a_plain_calculation(shape):
+    """In float64, on whole transforms: disc against ring, over the deviation around each pixel."""
+    pixel, diameter = 12.0, 60.0
+    pixels = np.random.default_rng(5).normal(size=shape)
+    scores = asked("disc", image_of(pixels, pixel), (diameter, diameter))
+    clean = -(pixels - pixels.mean()) / pixels.std()
+
+    def frequency(padded):
+        lines = (np.fft.fftfreq(n, pixel) ** 2 for n in padded.shape)
+        return np.sqrt(sum(np.meshgrid(*lines, indexing="ij")))
+
+    def filtered(padded, weight):
+        return np.fft.ifftn(np.fft.fftn(padded) * weight).real
+
+    padded, inside = pad_mirrored(clean, 5)
+    response = disc_contrast_transform(frequency(padded), diameter, ndim=len(shape))
+    answer = filtered(padded, response)[inside] / np.sqrt((response**2).mean())
+    padded, inside = pad_mirrored(clean, 10)
+    window = np.exp(-2 * (np.pi * diameter * frequency(padded)) ** 2)
+    spread = np.sqrt(filtered(padded**2, window) - filtered(padded, window) ** 2)[inside]
+    inner = tuple(slice(10, -10) for _ in shape)  # no noise is mirrored there
+    assert scores.step_px == 1
+    np.testing.assert_allclose(scores.score[inner], (answer / spread)[inner], atol=1e-4)
 
 
 @pytest.mark.parametrize("kernel", SCORES)

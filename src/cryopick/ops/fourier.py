@@ -120,7 +120,7 @@ def fourier_resample(
     >>> fourier_resample(np.tile(wave, (8, 1)), 2.0)[0].round(3)
     array([4., 3., 2., 3.], dtype=float32)
     """
-    library = _on_cpu() if device == "cpu" else _on_gpu(device)
+    library = _with_numpy() if device == "cpu" else _with_torch(device)
     source = values if device == "cpu" else library.array(values[...])
     # The last axis first: its lines lie in one piece, and the others become shorter.
     for axis in reversed(range(len(values.shape))) if axes is None else axes:
@@ -155,7 +155,7 @@ class _Library:
     to_numpy: Callable[[Any], NDArray[np.float32]]
 
 
-def _on_cpu() -> _Library:
+def _with_numpy() -> _Library:
     import scipy.fft
 
     def array(values: Any) -> NDArray[np.float32]:
@@ -170,7 +170,7 @@ def _on_cpu() -> _Library:
     return _Library(names=np, fft=scipy.fft, array=array, empty=empty, to_numpy=to_numpy)
 
 
-def _on_gpu(device: str) -> _Library:
+def _with_torch(device: str) -> _Library:
     import torch
 
     def array(values: Any) -> torch.Tensor:
