@@ -171,3 +171,21 @@ def test_nothing_to_find_is_one_line(count, rank):
 def test_rows_of_zeros_have_no_component():
     with pytest.raises(InputError, match="every row is 0"):
         found(np.zeros((4, 6), np.float32), max_rank=3)
+
+
+@pytest.mark.parametrize("energy", [0.4, 0.6, 0.8])
+def test_equally_strong_components_are_kept_together(energy):
+    """Else rounding decides which of their mixtures is left."""
+    rng = np.random.default_rng(5)
+    strength = np.repeat([5.0, 4.0, 3.0, 2.0, 1.0], 2)
+    left, _ = np.linalg.qr(rng.normal(size=(60, 10)))
+    right, _ = np.linalg.qr(rng.normal(size=(90, 10)))
+    matrix = ((left * strength) @ right.T).astype(np.float32)
+    parts = found(matrix, max_rank=10, energy=energy)
+    assert len(parts.energy) % 2 == 0
+    assert parts.energy[-1] >= energy > (0, *parts.energy)[-3]
+    # What they leave of the rows is the same after the rows were rounded differently.
+    shaken = matrix * (1 + 1e-6 * rng.normal(size=matrix.shape).astype(np.float32))
+    again = found(shaken, max_rank=10, energy=energy)
+    one, two = (p.coefficients @ p.basis for p in (parts, again))
+    assert np.abs(one - two).max() < 1e-4 * np.abs(matrix).max()

@@ -7,6 +7,7 @@ Martinsson & Tropp 2011, doi 10.1137/090771806), on a subset of the rows where t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,6 +25,8 @@ _POWER_ITERATIONS = 2
 # Rows that the basis is found from. Further rows of the same kind lie in the same space.
 _MAX_ROWS_FOR_BASIS = 4000
 _ROWS_AT_ONCE = 2048
+# Components whose strengths differ by less than this share are kept together.
+_EQUAL = 1e-3
 # As many values as this (1 GiB) are kept; more are made a second time.
 _VALUES_AT_ONCE = 2**28
 
@@ -155,12 +158,25 @@ def _basis_for(
     rank = max_rank if energy >= 1 else min(max_rank, max(_FIRST_RANK, least_rank))
     while True:
         basis = _leading_rows(sample, rank, rng=rng)
-        held = (sample @ basis.T).double().square().sum(0).cumsum(0) / max(total, 1e-300)
+        strength = (sample @ basis.T).double().square().sum(0)
+        held = strength.cumsum(0) / max(total, 1e-300)
         if float(held[-1]) >= energy:
-            return basis[: max(int(torch.searchsorted(held, energy)) + 1, least_rank)]
+            wanted = max(int(torch.searchsorted(held, energy)) + 1, least_rank)
+            return basis[: _whole_group(strength.tolist(), wanted)]
         if rank >= max_rank:
             return basis
         rank = min(max_rank, 2 * rank)
+
+
+def _whole_group(strength: Sequence[float], count: int) -> int:
+    """Components to be kept so that none is parted from one as strong as itself.
+
+    Rounding decides which mixtures of equally strong ones are found: only all of them together
+    are the same everywhere. (Pairs of them are usual, such as cosine and sine of an angle.)
+    """
+    while 0 < count < len(strength) and strength[count] > (1 - _EQUAL) * strength[count - 1]:
+        count += 1
+    return count
 
 
 def _leading_rows(sample: torch.Tensor, max_rank: int, *, rng: np.random.Generator) -> torch.Tensor:
