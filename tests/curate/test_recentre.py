@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from cryopick.curate.recentre import mass_centre_px, moved_images, recentred_shift_angstrom
+from cryopick.curate.recentre import (
+    mass_centre_px,
+    moved_images,
+    recentred_shift_angstrom,
+    settled_centre_px,
+)
 from cryopick.geometry.rotation import from_axis_angle
 from toy_particles import BOX, references, turned
 
@@ -17,6 +22,32 @@ def test_the_centre_of_a_disc_is_found(place):
     image = disc(*place) + 0.05 * rng.normal(size=(BOX, BOX)) + 10
     found = mass_centre_px(image[None].astype(np.float32))
     np.testing.assert_allclose(found[0], place, atol=0.25)
+
+
+@pytest.mark.parametrize("neighbour", [(16.0, 0.0), (-9.0, 9.5), (2.0, -15.5)])
+def test_neighbours_do_not_pull(neighbour):
+    """Two rings of the same particle in one box: the one near the centre counts."""
+
+    def ring(x, y):
+        return disc(x, y, 6.0, 40) - 0.7 * disc(x, y, 3.5, 40)
+
+    image = ring(1.5, -1.0) + ring(*neighbour)
+    found = mass_centre_px(image[None].astype(np.float32), radius_px=6)
+    np.testing.assert_allclose(found[0], (1.5, -1.0), atol=0.8)
+
+
+def test_a_long_particle_is_centred_as_a_whole():
+    image = disc(-3, 0, 4.0) + disc(2, 0, 4.0) + disc(7, 0, 4.0)
+    found = mass_centre_px(image[None].astype(np.float32))
+    np.testing.assert_allclose(found[0], (2, 0), atol=0.4)
+
+
+def test_each_image_settles_by_itself():
+    mass = np.stack([disc(0, 0), disc(4, 1), np.zeros((BOX, BOX))])
+    together = settled_centre_px(mass, radius_px=8)
+    alone = [settled_centre_px(one[None], radius_px=8)[0] for one in mass]
+    np.testing.assert_allclose(together, alone, atol=0.02)
+    np.testing.assert_allclose(together, [(0, 0), (4, 1), (0, 0)], atol=0.1)
 
 
 @pytest.mark.parametrize("value", [0.0, 3.0, -2.0])

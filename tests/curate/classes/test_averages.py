@@ -173,10 +173,32 @@ def test_centre_of_mass(radius, contrast):
     band = BAND.up_to(radius)
     mask = soft_disc(working_box(band), radius_px=9 * working_box(band) / 24, edge_px=1)
     images = contrast * np.stack([blob(0, 0), blob(3, 0), blob(-1, 2)])
-    found = centre_offset_px(masked(band.of_images(images), band=band, mask=mask), band, mask=mask)
+    coefficients = masked(band.of_images(images), band=band, mask=mask)
+    found = centre_offset_px(
+        coefficients, band, mask=mask, weight=np.full(3, 1 / 3), particle_radius_px=7
+    )
     np.testing.assert_allclose(found, [[0, 0], [3, 0], [-1, 2]], atol=0.25)
+
+
+def test_a_neighbour_does_not_pull_the_centre_of_mass():
+    mask = soft_disc(working_box(BAND), radius_px=11, edge_px=1)
+    coefficients = BAND.of_images(np.stack([blob(1, 0), blob(1, 0) + blob(-9, 2)]))
+    weight = np.array([0.5, 0.5])
+    found = centre_offset_px(coefficients, BAND, mask=mask, weight=weight, particle_radius_px=6)
+    np.testing.assert_allclose(found, [[1, 0], [1, 0]], atol=0.2)
+
+
+@pytest.mark.parametrize("contrast", [1, -1])
+def test_the_gap_beside_a_neighbour_is_no_matter(contrast):
+    """Two bright particles with dark ice between them, or the other way round."""
+    mask = soft_disc(working_box(BAND), radius_px=11, edge_px=1)
+    image = blob(2, 0) - 1.2 * blob(-3.5, 0, 1.2) + blob(-9, 0)
+    coefficients = BAND.of_images(contrast * image[None])
+    found = centre_offset_px(coefficients, BAND, mask=mask, weight=np.ones(1), particle_radius_px=5)
+    np.testing.assert_allclose(found, [[2, 0]], atol=0.4)
 
 
 def test_the_centre_of_nothing_is_the_centre():
     empty = np.zeros((1, len(BAND)), np.complex64)
-    assert not centre_offset_px(empty, BAND, mask=MASK).any()
+    found = centre_offset_px(empty, BAND, mask=MASK, weight=np.ones(1), particle_radius_px=6)
+    assert not found.any()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cryopick.curate.classes.band import Band
 from cryopick.curate.classes.maximisation import Sums
 from cryopick.curate.classes.turning import to_band, working_box
+from cryopick.curate.recentre import mass_centre_px
 
 FRC_CUT = 0.143
 # Detail on which the halves, each compared with its own average, agree so well is shared by them.
@@ -169,17 +170,26 @@ def resolved_shell(frc: NDArray[np.float64], cut: float = FRC_CUT) -> NDArray[np
 
 
 def centre_offset_px(
-    coefficients: NDArray[np.complex64], band: Band, *, mask: NDArray[np.float32]
+    coefficients: NDArray[np.complex64],
+    band: Band,
+    *,
+    mask: NDArray[np.float32],
+    weight: NDArray[np.float64],
+    particle_radius_px: float,
 ) -> NDArray[np.float64]:
     """Centre of mass ``(K, 2)`` ``x, y`` of each average from the centre, in pixels of the images.
 
-    Mass is the square of what stands out of the background, so the contrast does not matter.
+    Matter may be dark or bright, the same in all classes: it is what their weighted sum has in its
+    middle, compared with the rim of the mask.
     """
     work = working_box(band)
     images = band.to_images(coefficients, box_px=work)
-    strength = images**2 * mask
-    strength = np.maximum(strength - 0.1 * strength.max((1, 2), keepdims=True), 0)
+    scale = band.box_px / work
+    radius = particle_radius_px / scale
     line = np.arange(work) - work // 2
-    total = np.maximum(strength.sum((1, 2)), 1e-30)
-    offset = np.stack([strength.sum(1) @ line, strength.sum(2) @ line], axis=1) / total[:, None]
-    return offset * (band.box_px / work)
+    away = np.hypot(line[:, None], line[None, :])
+    together = np.einsum("k,kij->ij", weight, images)
+    rim = (away > radius) & (mask > 0.5)
+    middle = together[away <= radius].mean()
+    bright = not rim.any() or middle >= together[rim].mean()
+    return mass_centre_px(images if bright else -images, radius_px=radius) * scale

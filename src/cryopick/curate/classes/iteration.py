@@ -25,9 +25,9 @@ from cryopick.curate.classes.upkeep import recentred, revived
 LEAST_OFFSET_SIGMA_PX = 0.75
 # Shells used next, beyond those in which the halves of all classes together agree.
 SHELLS_BEYOND = 4
-# Share of the iterations in which likelihoods are flattened, averages centred, classes revived.
+# Share of the iterations in which likelihoods are flattened, and in which classes are revived.
 _SETTLING = 0.5
-_MOVING = 0.75
+_REVIVING = 0.75
 # Of the power of the images in a shell, so that no shell decides alone.
 _LEAST_NOISE = 0.02
 # Noise counts as no weaker than this share of that at low frequency. That of recorded images is
@@ -59,11 +59,10 @@ def next_state(run: Run, state: ClassState) -> ClassState:
         joined_px=run.first_shell,
     )
     done = with_averages(run, looked, sums, new, band=band)
-    if done.iteration <= _MOVING * run.settings.iterations:
-        if run.settings.split:
-            done = revived(done, seed=run.settings.seed)
-        if run.settings.recentre:
-            done = recentred(run, done)
+    if run.settings.split and done.iteration <= _REVIVING * run.settings.iterations:
+        done = revived(done, seed=run.settings.seed)
+    if run.settings.recentre:
+        done = recentred(run, done)
     return done
 
 

@@ -51,7 +51,7 @@ class ClassifySettings:
     temperature
         Likelihoods are flattened by this factor in the first iteration; it falls to 1 half-way.
     recentre
-        Move each average so that its mass lies in the centre, as iterations go on.
+        Move each average so that its mass lies in the centre, after every iteration.
     split
         A class that nothing is left in takes over one half of the largest.
     precision

@@ -17,13 +17,21 @@ LARGE = 1.5
 # Averages are moved by this share of what they are off, where it is more than the least.
 _LEAST_OFFSET_PX = 0.5
 _FARTHEST_PX = 3.0
+# Masks are a fifth wider than particles.
+MASK_PER_PARTICLE = 1.2
 
 
 def recentred(run: Run, state: ClassState) -> ClassState:
     """Move averages whose mass is off the centre, and their particles with them."""
     band = run.band.up_to(state.band_px)
     coefficients = run.band.of_images(state.average)[:, : len(band)]
-    off = centre_offset_px(coefficients, band, mask=run.average_mask(band))
+    off = centre_offset_px(
+        coefficients,
+        band,
+        mask=run.average_mask(band),
+        weight=state.class_weight,
+        particle_radius_px=run.mask_radius_px / MASK_PER_PARTICLE,
+    )
     length = np.hypot(*off.T)
     off *= np.where(
         length < _LEAST_OFFSET_PX, 0, np.minimum(1, _FARTHEST_PX / np.maximum(length, 1e-9))
