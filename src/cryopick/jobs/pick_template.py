@@ -49,10 +49,15 @@ from cryopick.run.job import Cost, Item, Job, Outcome, Worker
 
 MASK = "mask.mrc"
 
-# Measured on one core: reading and preparing a micrograph, and one turned reference at one place.
-_SECONDS_PER_PIXEL = 3e-8
-_SECONDS_PER_TEST = {"bank": 1e-8, "auto": 1e-8, "exact": 1e-7}
-_BYTES_PER_PIXEL = 24
+# Measured on one core: reading and preparing a micrograph; correlating it with a bank; comparing
+# one place with one turned reference; and what the exact engine takes to filter one reference in
+# an image as large as the micrograph.
+_SECONDS = 0.12
+_SECONDS_PER_PIXEL = 7e-9
+_SECONDS_PER_PLACE = 6e-7
+_SECONDS_PER_TEST = {"bank": 2.5e-9, "auto": 2.5e-9, "exact": 1.2e-8}
+_SECONDS_PER_FILTERED_PIXEL = 2.6e-8
+_BYTES_PER_PIXEL = {"bank": 12, "auto": 12, "exact": 32}
 _BYTES_PER_WORKING_PIXEL = 2000
 _BYTES = 400_000_000
 
@@ -220,9 +225,14 @@ def _cost(image: Image, found: PickReferences, params: PickTemplateParams) -> Co
     working = pixels / max(step, 1.0) ** 2
     settings = _settings(params)
     tests = len(found.references) * (1 if found.references.round else settings.angles)
-    memory = _BYTES + _BYTES_PER_PIXEL * pixels + int(_BYTES_PER_WORKING_PIXEL * working)
-    seconds = pixels * _SECONDS_PER_PIXEL + working * tests * _SECONDS_PER_TEST[params.engine]
-    return Cost(memory_bytes=memory, seconds=0.2 + seconds)
+    memory = (
+        _BYTES + _BYTES_PER_PIXEL[params.engine] * pixels + int(_BYTES_PER_WORKING_PIXEL * working)
+    )
+    seconds = _SECONDS + pixels * _SECONDS_PER_PIXEL
+    seconds += working * (_SECONDS_PER_PLACE + tests * _SECONDS_PER_TEST[params.engine])
+    if params.engine == "exact":
+        seconds += len(found.references) * pixels * _SECONDS_PER_FILTERED_PIXEL
+    return Cost(memory_bytes=memory, seconds=seconds)
 
 
 JOB = Job(
@@ -235,5 +245,5 @@ JOB = Job(
     arguments=("micrographs",),
     example="cryopick pick template mics/*.mrc --references class_averages.star "
     "--ctf micrographs_ctf.star --particle-diameter 180 -o picks",
-    preload=("torch",),
+    preload=("torch", "numpy.fft", "numpy.ma", "numpy.random", "cryopick.io.images.mrc"),
 )
