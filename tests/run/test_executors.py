@@ -224,7 +224,7 @@ def test_a_module_that_breaks_in_the_worker(
     module = tmp_path / "breaks_in_worker.py"
     module.write_text(
         "import os\n"
-        "if os.environ.get('BREAK') == str(os.getppid()): raise RuntimeError('no licence')\n"
+        "if os.environ.get('BREAK') == str(os.getppid()): raise OSError('no licence')\n"
         "def work(item, params, worker): pass\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -240,7 +240,7 @@ def test_a_module_that_breaks_in_the_worker(
         seed=0,
         devices=("cpu",),
     )
-    with pytest.raises(JobError, match="a worker cannot start: RuntimeError: no licence"):
+    with pytest.raises(JobError, match="a worker cannot start: OSError: no licence"):
         list(LocalExecutor(1).run(broken))
 
 

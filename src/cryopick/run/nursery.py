@@ -16,10 +16,12 @@ import ctypes
 import gc
 import importlib
 import os
+import pickle
 import signal
 import sys
 import traceback
 import warnings
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from typing import Any, NoReturn
@@ -52,32 +54,29 @@ def main(arguments: list[str]) -> NoReturn:
     driver = Connection(int(arguments[0]))
     with contextlib.suppress(EOFError, OSError):  # the driver is gone, as it is at the end
         sys.path[:] = driver.recv()
-        order = _order(driver)
+        order = _order(driver.recv_bytes())
         if arguments[1] == BECOME:
             _become(driver, order)
         _raise(driver, order)
     leave(0)
 
 
-def _order(driver: Connection) -> Order | tuple[str, str, str]:
+def _order(packed: bytes) -> Order | tuple[str, str, str]:
     """Import all that workers need; or what to tell in place of being ready."""
     try:
-        order: Order = driver.recv()
-        modules = order.job.preload
-    except (EOFError, OSError):
-        raise
+        order: Order = pickle.loads(packed)  # noqa: S301 - from our own driver
+        _preload(order.job.preload)
     except Exception as error:  # noqa: BLE001 - told to the driver, which raises it
         return BROKEN, f"{type(error).__name__}: {error}", traceback.format_exc()
-    return order if not modules else _preloaded(order)
+    return order
 
 
-def _preloaded(order: Order) -> Order:
-    for name in order.job.preload:
+def _preload(modules: Sequence[str]) -> None:
+    for name in modules:
         # One that is not there is missed by the item that needs it, in words of its own.
         with warnings.catch_warnings(), contextlib.suppress(Exception):
             warnings.simplefilter("ignore")
             importlib.import_module(name)
-    return order
 
 
 def _become(driver: Connection, order: Order | tuple[str, str, str]) -> NoReturn:
