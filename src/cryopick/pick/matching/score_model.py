@@ -9,12 +9,13 @@ says. Particles are believed only where they explain the scores much better than
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from cryopick.ops.minimise import descend, lowest_between
 from cryopick.pick.matching.statistics import BackgroundTail
 
 # The fit begins at the median: above the bulk, below all but the faintest particles.
@@ -43,9 +44,7 @@ class Particles:
 
     def expected(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Expected number of particles at or above a score."""
-        from scipy.special import ndtr
-
-        return self.number * ndtr((self.mean - np.asarray(score)) / self.sd)
+        return self.number * _normal_share((self.mean - np.asarray(score)) / self.sd)
 
     def density(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Expected number of particles per unit of score."""
@@ -128,6 +127,16 @@ def fit_scores(score: NDArray[np.float64]) -> ScoreModel | None:
     return _averaged(mixed if gain > price else alone, counts)
 
 
+def _normal_share(x: ArrayLike) -> NDArray[np.float64]:
+    """Share of a normal distribution below so many standard deviations.
+
+    For a few numbers: importing ``scipy.special`` takes longer than a whole fit.
+    """
+    values = np.asarray(x, dtype=np.float64)
+    share = [0.5 * math.erfc(-v / math.sqrt(2)) for v in values.ravel().tolist()]
+    return np.array(share).reshape(values.shape)
+
+
 def _binned(above: NDArray[np.float64], start: float) -> _Counts:
     """Bins of about equal counts; the last one is open, so that no outlier stretches them."""
     bins = int(np.clip(len(above) // _PER_BIN, 4, _MOST_BINS))
@@ -150,8 +159,6 @@ def _log_likelihood(counts: _Counts, expected: NDArray[np.float64]) -> float:
 
 
 def _without_particles(counts: _Counts, shape: float) -> _Fit:
-    from scipy.optimize import minimize_scalar
-
     centre = float(np.average(counts.edge - counts.start, weights=counts.count))
     first = -np.log(max(centre, 1e-9))
 
@@ -159,10 +166,10 @@ def _without_particles(counts: _Counts, shape: float) -> _Fit:
         share = _background_share(counts, float(np.exp(log_slope)), shape)
         return -_log_likelihood(counts, counts.total * share)
 
-    found: Any = minimize_scalar(cost, bounds=(first - 3, first + 3), method="bounded")
+    log_slope, value = lowest_between(cost, first - 3, first + 3)
     return _Fit(
-        log_likelihood=-float(found.fun),
-        slope=float(np.exp(found.x)),
+        log_likelihood=-value,
+        slope=float(np.exp(log_slope)),
         shape=shape,
         number=counts.total,
         particles=None,
@@ -178,22 +185,20 @@ def _with_particles(counts: _Counts, alone: _Fit) -> _Fit:
 
 def _climb(counts: _Counts, alone: _Fit, guess: float) -> _Fit:
     """Best fit with particles near a guess of their mean; everything in units of the tail."""
-    from scipy.optimize import minimize
-    from scipy.special import ndtr
-
     mixture = _Mixture.of(counts, alone)
     first = mixture.first(guess)
     # Particles whose mean lies in the background would be extrapolated into it; and a width below
     # that of the tail would make "particles" of a few chance neighbours.
-    bounds = [(-2.0, 3.0), (-9.0, 3.0), (1.0, None), (np.log(0.5), np.log(50.0))]
-    found: Any = minimize(mixture.cost, first, jac=True, method="L-BFGS-B", bounds=bounds)
-    share = 1 / (1 + np.exp(-found.x[1]))
-    mean = counts.start + float(found.x[2]) * mixture.width
-    sd = float(np.exp(found.x[3])) * mixture.width
-    seen = float(ndtr((mean - counts.start) / sd))
+    lowest = np.array([-2.0, -9.0, 1.0, np.log(0.5)])
+    highest = np.array([3.0, 3.0, np.inf, np.log(50.0)])
+    x, value = descend(mixture.cost, first, lowest=lowest, highest=highest)
+    share = 1 / (1 + np.exp(-x[1]))
+    mean = counts.start + float(x[2]) * mixture.width
+    sd = float(np.exp(x[3])) * mixture.width
+    seen = float(_normal_share((mean - counts.start) / sd))
     return _Fit(
-        log_likelihood=-float(found.fun) * counts.total,
-        slope=alone.slope * float(np.exp(found.x[0])),
+        log_likelihood=-value * counts.total,
+        slope=alone.slope * float(np.exp(x[0])),
         shape=alone.shape,
         number=float(counts.total * (1 - share)),
         particles=Particles(number=float(counts.total * share / seen), mean=mean, sd=sd),
@@ -228,15 +233,14 @@ class _Mixture:
 
     def cost(self, p: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """Minus the log-likelihood per candidate, and its gradient."""
-        from scipy.special import ndtr
-
         steep, share, mean, sd = np.exp(p[0]), 1 / (1 + np.exp(-p[1])), p[2], np.exp(p[3])
         left = np.exp(-steep * self.depth)
         background = _differences(left)
         t = (mean - self.edge) / sd
-        whole = float(ndtr(t[0]))
+        below = _normal_share(t)
+        whole = float(below[0])
         bell = np.exp(-(t**2) / 2) / np.sqrt(2 * np.pi)
-        inside = _differences(ndtr(t)) / whole
+        inside = _differences(below) / whole
         mixed = np.maximum((1 - share) * background + share * inside, 1e-15)
         total = self.counts.total
         value = -_log_likelihood(self.counts, total * mixed) / total

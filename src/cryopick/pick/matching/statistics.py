@@ -69,9 +69,11 @@ class BackgroundTail:
 
     def log_p_value(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Natural logarithm of `p_value`, which does not underflow."""
-        from scipy.special import logsumexp
-
-        return np.asarray(logsumexp(self._logs(score), axis=-1, b=np.asarray(self.weight)))
+        logs = self._logs(score)
+        highest = logs.max(axis=-1)
+        base = np.where(np.isfinite(highest), highest, 0.0)
+        with np.errstate(divide="ignore"):
+            return np.log(np.exp(logs - base[..., None]) @ np.asarray(self.weight)) + base
 
     def expected(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Expected number of background candidates at or above a score (of start, if below it)."""
