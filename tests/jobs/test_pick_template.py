@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -70,6 +72,26 @@ def test_every_particle_is_found_with_its_reference_and_angle(micrographs):
 def distances_to(picks, centres):
     place = np.array(centres) * PIXEL
     return np.linalg.norm(picks.position_angstrom[:, None] - place[None], axis=2).min(axis=1)
+
+
+def test_the_driver_imports_no_large_library(micrographs):
+    """Starting up takes longer than a few micrographs: what only workers need is left to them."""
+    words = [
+        "pick", "template", str(micrographs / "mics"), "--references",
+        str(micrographs / "references.mrcs"), "--particle-diameter", f"{DIAMETER:g}",
+        "--angular-step", "30", "--ctf", str(micrographs / "ctf.star"), "--workers", "1",
+        "-o", str(micrographs / "out"),
+    ]  # fmt: skip
+    code = (
+        "import sys; from cryopick.cli.main import main; code = main(sys.argv[1:]); "
+        "large = {'torch', 'scipy', 'matplotlib', 'pandas'} & set(sys.modules); "
+        "sys.exit(f'{code} {large}' if code or large else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (micrographs / "out" / "picks.star").is_file()
 
 
 def test_what_is_left_in_the_folder(micrographs):
