@@ -81,11 +81,15 @@ class BankEngine:
         import torch
 
         shape = spectrum.shape[0], 2 * (spectrum.shape[1] - 1)
-        if self._transforms is None or self._transforms[0] != shape:
-            self._transforms = shape, self._transformed(shape, cores=cores)
-        known, split = self._transforms[1], self.bank.even.shape[2]
+        of_shape = self._transforms
+        if of_shape is None or of_shape[0] != shape:
+            of_shape = self._transforms = shape, self._transformed(shape, cores=cores)
+        known, split = of_shape[1], self.bank.even.shape[2]
         wanted = (len(known), *kept)
-        out = self._spare.pop() if self._spare else None
+        try:
+            out = self._spare.pop()
+        except IndexError:
+            out = None
         if out is None or out.shape != wanted:
             out = torch.empty(wanted, dtype=torch.float32, device=spectrum.device)
         correlate(spectrum, known[:split], out=out[:split], cores=cores)
