@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cryopick.curate.classes.ranking import KEEP_ABOVE
 from cryopick.io.images import write_mrc
 from cryopick.io.picks.dialect import Frame
 from cryopick.io.picks.registry import read_picks
@@ -142,7 +143,10 @@ def classify(
     )  # fmt: skip
 
 
-def recentred(class_averages: Path, out: Path) -> Path:
-    """Class averages of which each has its mass in its centre; the stack's STAR file."""
-    cryopick("select", class_averages, "--recentre", "-o", out, "--overwrite")
-    return out / "class_averages.star"
+def chosen_references(class_averages: Path, out: Path) -> Path:
+    """Class averages that the ranking proposes, each with its mass in its centre; their stack."""
+    cryopick(
+        "select", class_averages, "--min-class-score", KEEP_ABOVE, "--recentre", "-o", out,
+        "--overwrite",
+    )  # fmt: skip
+    return out / "class_averages.mrcs"

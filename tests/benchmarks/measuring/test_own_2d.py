@@ -55,7 +55,7 @@ def test_all_words_are_options_of_the_commands(tmp_path, said):
     own_2d.extract("p", ["a"], tmp_path, box_px=4, rescaled_px=2)
     own_2d.classify("p", tmp_path, classes=2, iterations=1, mask_diameter_angstrom=1.0)
     own_2d.project("m", tmp_path, views=5, box_px=8, pixel_angstrom=4.0)
-    own_2d.recentred("c", tmp_path)
+    own_2d.chosen_references("c", tmp_path)
     names = ("pick log", "pick template", "extract particles", "classify", "template", "select")
     for words, name in zip(said, names, strict=True):
         flags = {flag for known in job_options(load_job(name)) for flag in known.flags}

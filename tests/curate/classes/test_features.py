@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from class_sets import BOX, PIXEL, class_set, drawn
-from cryopick.curate.classes.features import FEATURES, class_features, region_of
+from cryopick.curate.classes.features import COMPARED, FEATURES, class_features, region_of
 from cryopick.curate.classes.prepare import prepare
 from cryopick.curate.classes.settings import ClassifySettings
 from cryopick.curate.classes.spectra import soft_disc
@@ -52,17 +53,44 @@ def test_one_row_for_each_class_in_the_order_of_the_names():
 def test_octaves_of_resolution_and_size():
     state = state_of(
         [drawn(0)] * 3,
-        sizes=[20, 10, 10],
+        sizes=[24, 8, 8],
         resolution_angstrom=np.array([90.0 / 4, 90.0, np.inf]),
     )
-    np.testing.assert_allclose(column(state, "resolution"), [2, 0, 0])
-    np.testing.assert_allclose(column(state, "size"), np.log2([1.5, 0.75, 0.75]))
+    # Compared with the class of the median particle, the first one.
+    np.testing.assert_allclose(column(state, "resolution"), [0, -2, -2])
+    np.testing.assert_allclose(column(state, "size"), np.log2([1.8, 0.6, 0.6]))
 
 
 def test_what_reaches_the_rim_has_an_edge():
     wide = np.roll(drawn(0), 8, axis=1) * MASK
     edge = column(state_of([drawn(0) * MASK, wide]), "edge")
-    assert edge[1] > 3 * edge[0]
+    assert edge[1] > edge[0] + 1.5
+
+
+def test_a_blurred_class_has_less_detail():
+    sharp = drawn(0)
+    blurred = ndimage.gaussian_filter(sharp, 2)
+    detail = column(state_of([sharp, sharp, blurred, 3 * blurred], sizes=[20, 12, 4, 4]), "detail")
+    assert detail[2] < -0.3
+    np.testing.assert_allclose(detail, [0, 0, detail[2], detail[2]], atol=1e-3)
+
+
+def test_noise_is_not_taken_for_detail():
+    assert column(state_of([drawn(0), drawn(1), noise()]), "detail")[2] == 0
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_features_are_compared_with_the_class_of_the_median_particle(name):
+    images = [drawn(0) * MASK, (drawn(1) + 0.3 * noise()) * MASK, drawn(1, width=3.0) * MASK]
+    resolution = np.array([20.0, 25.0, 30.0])
+    by_usual = [
+        column(state_of(images, sizes=sizes, resolution_angstrom=resolution), name)
+        for sizes in ([24, 8, 8], [8, 24, 8], [8, 8, 24])
+    ]
+    assert [found[usual] for usual, found in enumerate(by_usual)] == [0, 0, 0]
+    if name != "detail":
+        apart = [found - found[0] for found in by_usual]
+        np.testing.assert_allclose(apart, np.tile(apart[0], (3, 1)), atol=1e-9)
 
 
 def test_a_noisy_solvent_counts_against_a_class():

@@ -40,10 +40,10 @@ class Weights:
 
 
 WEIGHTS = Weights(
-    centre=(2.8934, -0.2515, 0.4092, 2.8808, 0.0251, 0.9405, 0.5446),
-    scale=(0.5884, 1.0147, 0.2444, 0.8068, 0.1012, 0.0537, 1.4477),
-    weight=(0.0, 1.0913, -0.9866, 0.2172, -0.3366, 0.0, 0.0),
-    bias=0.1809,
+    centre=(-0.2214, -0.3969, 0.183, -0.0583, 0.0198, 0.9221, 0.8359, -0.1225),
+    scale=(0.7373, 1.3239, 0.5925, 0.602, 0.0838, 0.0615, 1.6273, 0.198),
+    weight=(0.0, 1.1718, -1.1267, 0.8095, 0.0, 0.0, 0.0, 2.1505),
+    bias=0.0687,
 )
 
 
@@ -60,7 +60,7 @@ class ClassRanking:
     order
         ``(K,)`` places of the classes, the best first.
     features
-        ``(K, 7)`` in the order of `FEATURES`.
+        ``(K, 8)`` in the order of `FEATURES`.
     """
 
     score: NDArray[np.float64]
@@ -100,7 +100,7 @@ def rank_classes(
 
 
 def scores(features: NDArray[np.float64], weights: Weights) -> NDArray[np.float64]:
-    """Logistic scores ``(K,)`` of features ``(K, 7)``.
+    """Logistic scores ``(K,)`` of features ``(K, 8)``.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def scores(features: NDArray[np.float64], weights: Weights) -> NDArray[np.float6
 def scaled(
     features: NDArray[np.float64], centre: ArrayLike, scale: ArrayLike
 ) -> NDArray[np.float64]:
-    """Deviations of features ``(K, 7)`` from those of the fit; no one of them decides alone.
+    """Deviations of features ``(K, 8)`` from those of the fit; no one of them decides alone.
 
     Examples
     --------

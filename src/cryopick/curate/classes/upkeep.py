@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick.curate.classes.averages import centre_offset_px
+from cryopick.curate.classes.features import MASK_PER_PARTICLE
 from cryopick.curate.classes.prepare import Run
 from cryopick.curate.classes.state import ClassState
 
@@ -17,8 +18,6 @@ LARGE = 1.5
 # Averages are moved by this share of what they are off, where it is more than the least.
 _LEAST_OFFSET_PX = 0.5
 _FARTHEST_PX = 3.0
-# Masks are a fifth wider than particles.
-MASK_PER_PARTICLE = 1.2
 
 
 def recentred(run: Run, state: ClassState) -> ClassState:
