@@ -7,6 +7,7 @@ from scipy import fft
 from cryopick.ops.blob_filter import (
     disc_contrast_transform,
     disc_transform,
+    dome_contrast_transform,
     inverse_inside,
     laplacian_transform,
     noise_gain,
@@ -43,6 +44,28 @@ def test_disc_transform_is_that_of_a_drawn_disc(ndim):
 def test_disc_transform_is_smooth_at_zero(ndim):
     k = np.array([0.0, 1e-9, 1e-6, 1e-5, 3.2e-6])
     np.testing.assert_allclose(disc_transform(k, 100.0, ndim=ndim), 1.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_the_dome_is_that_of_a_drawn_one(ndim):
+    """Its transform plus that of the ring around it."""
+    shape, diameter = (64,) * ndim, 20.0
+    lines = [np.arange(n) - n * (np.arange(n) > n // 2) for n in shape]
+    squared = sum(line**2 for line in np.meshgrid(*lines, indexing="ij")) / (diameter / 2) ** 2
+    dome = np.maximum(1 - squared, 0)
+    ring = ((squared > 1) & (squared <= 4 ** (1 / ndim))).astype(float)
+    drawn = dome / dome.sum() - ring / ring.sum()
+    low = tuple(slice(0, 4) for _ in shape)
+    spectrum = fft.rfftn(drawn).real[low]
+    found = dome_contrast_transform(radial_frequency(shape, 1.0), diameter, ndim=ndim)[low]
+    np.testing.assert_allclose(found, spectrum, atol=0.03)
+
+
+@pytest.mark.parametrize("transform", [disc_contrast_transform, dome_contrast_transform])
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_contrast_is_smooth_at_zero(transform, ndim):
+    k = np.array([0.0, 1e-9, 1e-6, 1e-5, 3.1e-5, 3.3e-5])
+    np.testing.assert_allclose(transform(k, 100.0, ndim=ndim), 0.0, atol=1e-4)
 
 
 @pytest.mark.parametrize("ndim", [2, 3])

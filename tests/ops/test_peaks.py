@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cryopick.ops.peaks import local_maxima, refine_peaks
+from cryopick.ops.peaks import highest_near, local_maxima, refine_peaks
 
 
 def maxima_by_scipy(score):
@@ -65,3 +65,37 @@ def test_refinement_stays_within_half_a_pixel_and_off_the_border():
 def test_refinement_of_nothing_is_nothing():
     empty = np.zeros((0, 3), dtype=np.int64)
     assert refine_peaks(np.zeros((4, 4, 4), np.float32), empty).shape == (0, 3)
+
+
+@pytest.mark.parametrize("shape", [(20, 24), (10, 12, 14)])
+def test_the_highest_pixel_nearby_is_that_of_a_plain_search(shape):
+    rng = np.random.default_rng(0)
+    score = rng.normal(size=shape).astype(np.float32)
+    index = np.stack([rng.integers(n, size=30) for n in shape], axis=1)
+    found = highest_near(score, index, radius_px=2.5)
+    grid = np.indices(shape).reshape(len(shape), -1).T
+    for start, end in zip(index, found, strict=True):
+        near = grid[((grid - start) ** 2).sum(axis=1) <= 2.5**2]
+        assert score[tuple(end)] == score[tuple(near.T)].max()
+        assert ((end - start) ** 2).sum() <= 2.5**2
+
+
+def test_nothing_is_nearby_within_less_than_a_pixel():
+    score = np.arange(9, dtype=np.float32).reshape(3, 3)
+    index = np.array([[1, 1], [0, 2]])
+    np.testing.assert_array_equal(highest_near(score, index, radius_px=0.9), index)
+
+
+def test_of_equal_pixels_nearby_the_nearest_counts():
+    index = np.array([[2, 2]])
+    np.testing.assert_array_equal(
+        highest_near(np.ones((5, 5), np.float32), index, radius_px=2), index
+    )
+
+
+def test_only_what_is_allowed_counts_nearby():
+    score = np.array([[0, 3, 0, 5]], np.float32)
+    found = highest_near(
+        score, np.array([[0, 2]]), radius_px=2, allowed=lambda there: there[:, 1] < 3
+    )
+    assert found.tolist() == [[0, 1]]

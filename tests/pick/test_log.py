@@ -6,6 +6,7 @@ from cryopick.errors import InputError
 from cryopick.io.images import open_image
 from cryopick.model import Grid, Image, active
 from cryopick.ops.blob_filter import pad_mirrored
+from cryopick.ops.peaks import local_maxima, refine_peaks
 from cryopick.pick.log import LogSettings, filtered_pixels, noise_ceiling, pick_log
 from picker_contract import PIXEL, SHAPES, PickerContract, blobs, by_x, image_of
 from shared_data import shared
@@ -83,6 +84,44 @@ def test_the_diameter_is_estimated():
         pixels = blobs((200, 200), [(100, 100)], radius_px=radius_px, depth=4.0)
         picks = pick_log(image_of(pixels), LogSettings(**sizes)).picks
         assert picks.diameter_angstrom[0] == pytest.approx(2 * radius_px * PIXEL, rel=0.3)
+
+
+@pytest.mark.parametrize("drawn", ["small", "long", "hollow"])
+def test_centres_are_found_of_particles_that_are_no_discs(drawn):
+    """The disc's answer is flat wherever all of a small particle lies within it."""
+    y, x = np.mgrid[:240, :240]
+    rng = np.random.default_rng(3)
+    pixels = rng.normal(scale=0.6, size=(240, 240))
+    centres = rng.uniform(-2, 2, (16, 2)) + [
+        (45 + 50 * i, 45 + 50 * j) for i in range(4) for j in range(4)
+    ]
+    for cx, cy in centres:
+        turn = rng.uniform(0, np.pi)
+        along = np.cos(turn) * (x - cx) + np.sin(turn) * (y - cy)
+        across = np.cos(turn) * (y - cy) - np.sin(turn) * (x - cx)
+        shape = {
+            "small": (along**2 + across**2) / 6**2,
+            "long": (along / 11) ** 2 + (across / 5) ** 2,
+            "hollow": ((np.hypot(along, across) - 10) / 2.5) ** 2,
+        }[drawn]
+        pixels -= np.exp(-shape)
+    image = image_of(pixels.astype(np.float32))
+    settings = LogSettings(diameter_min_angstrom=110.0, diameter_max_angstrom=130.0)
+    found = pick_log(image, settings)
+
+    def median_error_px(place):
+        return np.median(np.linalg.norm(place[:, None] - centres[None], axis=2).min(axis=0))
+
+    picks = active(found.picks)
+    error = median_error_px(picks.position_angstrom / PIXEL)
+    index = local_maxima(found.scores.score)
+    index = index[found.scores.score[tuple(index.T)] >= found.threshold]
+    by_score = median_error_px(
+        refine_peaks(found.scores.score, index)[:, ::-1] * found.scores.step_px
+    )
+    assert error < 0.1 * 24  # of the diameter in pixels
+    # The rim of a hollow particle draws the dome.
+    assert drawn == "hollow" or error < 0.8 * by_score
 
 
 def test_hollow_touching_rings_are_found_where_the_laplacian_fails():

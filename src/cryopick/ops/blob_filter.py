@@ -1,6 +1,6 @@
 """Filters that answer to round things of one diameter, in 2D and 3D.
 
-Both are defined by their Fourier transforms, which depend on the spatial frequency alone: the
+All are defined by their Fourier transforms, which depend on the spatial frequency alone: the
 same particle gives the same answer at any binning and at any sub-pixel position.
 """
 
@@ -65,6 +65,27 @@ def disc_contrast_transform(
     both = disc_transform(frequency, outer_angstrom, ndim=ndim)
     softening = np.exp(-2 * (np.pi * frequency * EDGE_SHARE * diameter_angstrom) ** 2)
     return 2 * (inside - both) * softening
+
+
+def dome_contrast_transform(
+    frequency: NDArray[np.float64], diameter_angstrom: float, *, ndim: int
+) -> NDArray[np.float64]:
+    """Fourier transform of a dome minus the ring (shell) around it: where the centre of a thing is.
+
+    The dome falls as ``1 - (r / R)²`` from the centre to the radius. A disc answers alike as long
+    as all of a particle lies within it; the dome's answer is highest where the mean square distance
+    of the particle's mass is least.
+    """
+    from scipy.special import jv, spherical_jn
+
+    inside = disc_transform(frequency, diameter_angstrom, ndim=ndim)
+    both = disc_transform(frequency, diameter_angstrom * 2 ** (1 / ndim), ndim=ndim)
+    x = np.pi * frequency * diameter_angstrom
+    small = np.abs(x) < 1e-2
+    safe = np.where(small, 1.0, x)
+    bent = 8 * jv(2, safe) if ndim == 2 else 15 * spherical_jn(2, safe)
+    dome = np.where(small, 1 - x**2 / (2 * (ndim + 4)), bent / safe**2)
+    return dome - (2 * both - inside)
 
 
 def laplacian_transform(

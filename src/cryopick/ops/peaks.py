@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -62,6 +63,57 @@ def _extreme(
         of_two(pairs[:-1], pairs[1:], out=target[1:-1])
         result = spread
     return result
+
+
+def highest_near(
+    score: NDArray[np.float32],
+    index: NDArray[np.int64],
+    *,
+    radius_px: float,
+    allowed: Callable[[NDArray[np.int64]], NDArray[np.bool_]] | None = None,
+) -> NDArray[np.int64]:
+    """Find the highest pixel within a radius of each of some pixels.
+
+    Parameters
+    ----------
+    score
+        ``(y, x)`` or ``(z, y, x)``.
+    index
+        ``(n, d)`` array indices.
+    radius_px
+        Pixels as far as this count.
+    allowed
+        Tells of ``(n, d)`` pixels, one near each, whether they count; where none does, the pixel
+        itself is returned.
+
+    Returns
+    -------
+    index
+        ``(n, d)``; of equal pixels the nearest one.
+
+    Examples
+    --------
+    >>> score = np.zeros((9, 9), np.float32)
+    >>> score[2, 5], score[8, 8] = 1, 2
+    >>> highest_near(score, np.array([[4, 4], [0, 0]]), radius_px=3)
+    array([[2, 5],
+           [0, 0]])
+    """
+    reach = math.floor(radius_px)
+    steps = np.indices((2 * reach + 1,) * score.ndim).reshape(score.ndim, -1).T - reach
+    away = (steps**2).sum(axis=1)
+    steps = steps[np.argsort(away, kind="stable")][: int((away <= radius_px**2).sum())]
+    last = np.array(score.shape) - 1
+    found, highest = index.copy(), np.full(len(index), -np.inf, np.float32)
+    for step in steps:
+        # Beyond an edge the pixel at the edge is looked at once more.
+        there = np.clip(index + step, 0, last)
+        value = score[tuple(there.T)]
+        better = value > highest
+        if allowed is not None:
+            better &= allowed(there)
+        found[better], highest[better] = there[better], value[better]
+    return found
 
 
 def refine_peaks(score: NDArray[np.float32], index: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from cryopick.model import Grid, Image
 from cryopick.ops.blob_filter import (
     RadialProfile,
     disc_contrast_transform,
+    dome_contrast_transform,
     inverse_inside,
     laplacian_transform,
     noise_gain,
@@ -27,6 +29,8 @@ from cryopick.ops.standardise import mean_and_spread, standardise, standardised
 
 # Diameters between the smallest and the largest that the disc filter tries.
 DISC_STEPS = 5
+# Of the dome that tells where centres are, per mean diameter: particles are seldom as wide as said.
+_DOME_PER_DIAMETER = 0.9
 
 # The local spread counts pixels no farther from the median than this many of the bulk's standard
 # deviations: a lump of ice would otherwise be most of the spread of all that is near it. Smaller:
@@ -54,6 +58,8 @@ class BlobScores:
         Pixels of the original image per working pixel.
     mean, sd
         Of the scores inside the range.
+    centring
+        Same shape: highest where the centre of the particle nearby is; None: where the score is.
     """
 
     score: NDArray[np.float32]
@@ -61,6 +67,7 @@ class BlobScores:
     step_px: float
     mean: float
     sd: float
+    centring: NDArray[np.float32] | None = None
 
 
 def disc_scores(
@@ -88,17 +95,30 @@ def disc_scores(
     work = _working_pixels(image, step_px, sign=sign)
     pixel = step_px * image.grid.pixel_size_angstrom
     diameters = np.geomspace(smallest, largest, DISC_STEPS if largest > smallest else 1)
-    filters = (
+    middle = float(np.sqrt(smallest * largest))
+    dome = partial(
+        dome_contrast_transform, diameter_angstrom=_DOME_PER_DIAMETER * middle, ndim=image.ndim
+    )
+    discs = (
         (float(d), partial(disc_contrast_transform, diameter_angstrom=d, ndim=image.ndim))
         for d in diameters
     )
-    spread = _local_spread(_limited(work), pixel, float(np.sqrt(smallest * largest)))
-    best, size = _best_answer(_answers(work, pixel, filters, margin=largest, unit_noise=True), work)
+    spread = _local_spread(_limited(work), pixel, middle)
+    answers = _answers(work, pixel, chain([(middle, dome)], discs), margin=largest, unit_noise=True)
+    _, centring = next(answers)
+    best, size = _best_answer(answers, work)
     quiet = ~(spread > _LEAST_SPREAD)
     best /= np.maximum(spread, _LEAST_SPREAD, out=spread)
     best[quiet] = 0
     mean, sd = mean_and_spread(best)
-    return BlobScores(score=best, diameter_angstrom=size, step_px=step_px, mean=mean, sd=sd)
+    return BlobScores(
+        score=best,
+        diameter_angstrom=size,
+        step_px=step_px,
+        mean=mean,
+        sd=sd,
+        centring=centring,
+    )
 
 
 def laplacian_scores(

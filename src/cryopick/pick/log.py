@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cryopick.errors import InputError
 from cryopick.model import Grid, Image, Picks, delete
 from cryopick.ops.nearest import inside_mask_at
-from cryopick.ops.peaks import local_maxima, refine_peaks
+from cryopick.ops.peaks import highest_near, local_maxima, refine_peaks
 from cryopick.ops.suppression import blank_discs, keep_better
 from cryopick.ops.threshold import between_two_clear_groups, between_two_groups
 from cryopick.pick.blob_scores import BlobScores, disc_scores, laplacian_scores, working_step_px
@@ -25,6 +25,10 @@ Suppression = Literal["keep-better", "relion"]
 # Two places count as separate trials of the noise if they lie this share of a diameter apart;
 # only its order of magnitude matters.
 _TRIAL_SHARE = 0.2
+# Centres are looked for as far as this share of a diameter from the highest score.
+_CENTRING_SHARE = 0.25
+# ... among places that score at least this share of it.
+_CENTRING_LEAST = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,10 +143,11 @@ def pick_log(image: Image, settings: LogSettings, *, mask: Image | None = None) 
     Examples
     --------
     >>> y, x = np.mgrid[:128, :128]
-    >>> pixels = -np.exp(-((x - 40.0) ** 2 + (y - 70.0) ** 2) / 2 / 6**2).astype(np.float32)
+    >>> noise = np.random.default_rng(0).normal(size=(128, 128))
+    >>> pixels = noise - 3 * np.exp(-((x - 40.0) ** 2 + (y - 70.0) ** 2) / 2 / 6**2)
     >>> image = Image(data=pixels, grid=Grid(shape=(128, 128), pixel_size_angstrom=5.0), name="a")
     >>> found = pick_log(image, LogSettings(diameter_min_angstrom=80, diameter_max_angstrom=120))
-    >>> found.picks[found.picks.state == "auto"].position_angstrom.round(0)
+    >>> found.picks[found.picks.state == "auto"].position_angstrom.round(-1)
     array([[200., 350.]])
 
     References
@@ -155,7 +160,7 @@ def pick_log(image: Image, settings: LogSettings, *, mask: Image | None = None) 
     else:
         index = local_maxima(scores.score)
         index = index[scores.score[tuple(index.T)] > 0]
-    position_px = refine_peaks(scores.score, index)
+    position_px = _centres(scores, settings, image.grid, index)
     picks = _as_picks(image, scores, index, position_px)
     if settings.suppression == "keep-better":
         score = np.asarray(picks.score)
@@ -219,6 +224,27 @@ def _relion_candidates(scores: BlobScores, settings: LogSettings, grid: Grid) ->
         above = scores.mean + settings.upper_threshold_sd * scores.sd
         score = np.where(score > above, 0, score)
     return blank_discs(score, radius.astype(np.float32), floor=floor)
+
+
+def _centres(
+    scores: BlobScores, settings: LogSettings, grid: Grid, index: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Where in the working image the centres of candidates are, to a fraction of a pixel.
+
+    A particle smaller than the disc, or longer one way, scores nearly alike over a wide place: of
+    that place the centre counts.
+    """
+    if scores.centring is None:
+        return refine_peaks(scores.score, index)
+    pixel = scores.step_px * grid.pixel_size_angstrom
+    least = _CENTRING_LEAST * scores.score[tuple(index.T)]
+    near = highest_near(
+        scores.centring,
+        index,
+        radius_px=_CENTRING_SHARE * settings.diameter_angstrom / pixel,
+        allowed=lambda there: scores.score[tuple(there.T)] >= least,
+    )
+    return refine_peaks(scores.centring, near)
 
 
 def _as_picks(
