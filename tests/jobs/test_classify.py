@@ -223,3 +223,15 @@ def test_unknown_defocus_is_said(stack, tmp_path):
     (item,) = plan(given)
     with pytest.warns(UserWarning, match="defocus of the particles is not known"):
         work(item, given, worker(tmp_path / "w", tmp_path / "c"))
+
+
+def test_optics_that_the_file_does_not_state_are_said(stack, tmp_path):
+    particles = read_particles(stack[0])
+    known = replace(particles, defocus=np.tile([1.0, 1.0, 0.0, 0.0], (len(particles), 1)))
+    write_particles(tmp_path / "stated.star", known)
+    text = (tmp_path / "stated.star").read_text("utf-8")
+    silent = text.replace("_rlnSphericalAberration", "_someoneElsesNumber")
+    (tmp_path / "silent.star").write_text(silent, "utf-8")
+    with pytest.warns(UserWarning, match=r"taken: rlnSphericalAberration 2.7 mm$"):
+        plan(params(tmp_path / "silent.star"))
+    plan(params(tmp_path / "stated.star"))

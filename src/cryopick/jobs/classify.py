@@ -12,7 +12,9 @@ from cryopick.curate.classes.classify import ParticleCtf, classify
 from cryopick.curate.classes.settings import ClassifySettings
 from cryopick.curate.classes.state import ClassState
 from cryopick.errors import InputError
+from cryopick.io.metadata.relion_optics import usual_optics_words
 from cryopick.io.particles import read_particles
+from cryopick.io.star import read_star
 from cryopick.jobs.classify_cost import classify_cost
 from cryopick.jobs.classify_images import ParticleImages
 from cryopick.jobs.classify_outputs import collect_classes
@@ -39,10 +41,20 @@ def plan(params: ClassifyParams) -> list[Item]:
         "ctf": settings.ctf,
         "mask_diameter_angstrom": mask_diameter_angstrom(params, particles),
     }
+    if settings.ctf != "ignore":
+        _warn_of_usual_optics(params)
     missing = sorted({name for name in particles.file.tolist() if not Path(name).is_file()})
     if missing:
         raise InputError(f"{params.particles}: names {missing[0]}, which is not there")
     return [Item(id=ITEM, inputs=inputs, cost=classify_cost(particles, settings))]
+
+
+def _warn_of_usual_optics(params: ClassifyParams) -> None:
+    star = read_star(params.particles)
+    table = star.table_with("rlnImageName")
+    words = None if table is None else usual_optics_words(star, table)
+    if words is not None:
+        warnings.warn(words, stacklevel=2)
 
 
 def work(item: Item, params: ClassifyParams, worker: Worker) -> None:

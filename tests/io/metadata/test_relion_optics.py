@@ -1,4 +1,9 @@
-from cryopick.io.metadata.relion_optics import OpticsGroup, optics_table, read_optics
+from cryopick.io.metadata.relion_optics import (
+    OpticsGroup,
+    optics_table,
+    read_optics,
+    usual_optics_words,
+)
 from cryopick.io.star import parse_star, read_star
 from cryopick.io.star_write import write_star
 from cryopick.model import Optics
@@ -18,3 +23,18 @@ def test_optics_fall_back_where_a_file_is_silent():
     assert groups["1"].optics == Optics(voltage_kv=200)
     assert groups["1"].pixel_size_angstrom is None
     assert read_optics(parse_star("data_a\n_x 1\n")) == {}
+
+
+def test_what_a_file_does_not_state_of_the_optics_is_said():
+    text = "data_particles\nloop_\n_rlnImageName #1\n_rlnVoltage #2\n1@a.mrcs 200\n"
+    star = parse_star(text)
+    words = usual_optics_words(star, star.get("particles"))
+    assert words.endswith(
+        "does not state its optics; taken: rlnSphericalAberration 2.7 mm, rlnAmplitudeContrast 0.1"
+    )
+
+
+def test_nothing_is_said_of_optics_that_are_stated():
+    groups = [OpticsGroup(number="1", optics=Optics(), pixel_size_angstrom=1.0)]
+    table = optics_table(groups)
+    assert usual_optics_words(parse_star("data_other\n_rlnVoltage 1\n"), table) is None

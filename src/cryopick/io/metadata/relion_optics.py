@@ -82,6 +82,28 @@ def optics_rows(block: StarBlock) -> list[Optics]:
         raise FormatError(block.path, f"block {block.name!r}: {error}") from error
 
 
+def usual_optics_words(star: StarFile, block: StarBlock) -> str | None:
+    """Say what of the optics a file does not state, and what is taken for it; None: it states all.
+
+    Parameters
+    ----------
+    star, block
+        The file, and the table of it whose rows have the optics.
+    """
+    usual = Optics()
+    terms = {
+        "rlnVoltage": f"{usual.voltage_kv:g} kV",
+        "rlnSphericalAberration": f"{usual.cs_mm:g} mm",
+        "rlnAmplitudeContrast": f"{usual.amplitude_contrast:g}",
+    }
+    tables = [table for table in (star.get("optics"), block) if table is not None]
+    silent = [name for name in terms if not any(name in table for table in tables)]
+    if not silent:
+        return None
+    taken = ", ".join(f"{name} {terms[name]}" for name in silent)
+    return f"{block.path}: does not state its optics; taken: {taken}"
+
+
 def numbers_or(block: StarBlock, column: str, otherwise: float) -> NDArray[np.float64]:
     """A column of numbers, with another value where it is missing or not finite."""
     if column not in block:
