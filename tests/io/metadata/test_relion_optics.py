@@ -30,7 +30,7 @@ def test_what_a_file_does_not_state_of_the_optics_is_said():
     star = parse_star(text)
     words = usual_optics_words(star, star.get("particles"))
     assert words.endswith(
-        "does not state its optics; taken: rlnSphericalAberration 2.7 mm, rlnAmplitudeContrast 0.1"
+        "does not state its optics; taken: rlnSphericalAberration 2.7 mm, rlnAmplitudeContrast 0.07"
     )
 
 
