@@ -177,7 +177,7 @@ def test_all_are_rejected_where_more_is_asked_than_any_class_has(tmp_path, parti
 def test_empty_classes_are_said(tmp_path, particles):
     state = small_state(class_index=(0, 0, 0, 2, 2, 2, 2))
     outcome = collected(tmp_path, state, particles)
-    assert any("1 classes hold no particles" in line for line in outcome.warnings)
+    assert any("without any particles: 1;" in line for line in outcome.warnings)
     assert outcome.summary["class_table"]["2"]["proposal"] == "reject"
 
 

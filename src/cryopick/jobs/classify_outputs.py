@@ -266,7 +266,7 @@ def _warnings(state: ClassState, keep: NDArray[np.bool_]) -> list[str]:
         lines.append("no class scores well enough: look at the pictures before particles are lost")
     empty = int(np.sum(state.class_size == 0))
     if empty:
-        lines.append(f"{empty} classes hold no particles: fewer --classes would do")
+        lines.append(f"classes without any particles: {empty}; fewer --classes would do")
     return lines
 
 
