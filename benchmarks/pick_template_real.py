@@ -136,11 +136,23 @@ def measure_set(images: ImageSet, folder: Path) -> dict[str, Any]:
                 keep(title, found, took)
     rows: dict[str, Any] = {}
     for title, parts in picks.items():
-        rows[title] = score(concatenate(parts), images.truth, images.diameter_angstrom)
-    for title, found in runs.items():
-        each = sum(run.cpu_seconds for run in found) / len(images.images)
+        found = concatenate(parts)
+        rows[title] = score(found, images.truth, images.diameter_angstrom)
+        rows[title]["best_f1_per_image"] = per_image(found, images)
+    for title, took in runs.items():
+        each = sum(run.cpu_seconds for run in took) / len(images.images)
         rows.setdefault(title, {})["cpu_s_per_image"] = round(each, 2)
     return {"origin": images.origin, "images": len(images.images), "pickers": rows}
+
+
+def per_image(picks: Picks, images: ImageSet) -> dict[str, list[float | None]]:
+    """Best F1 at each of the tolerances, of each image that has a truth."""
+    found: dict[str, list[float | None]] = {}
+    for name in sorted(set(images.truth.image.tolist())):
+        chosen = picks[picks.image == name], images.truth[images.truth.image == name]
+        row = score(*chosen, images.diameter_angstrom)
+        found[name] = [row[f"at_{share:g}_diameter"]["best_f1"] for share in TOLERANCES]
+    return found
 
 
 def relion(
@@ -187,6 +199,10 @@ def show(name: str, found: dict[str, Any]) -> None:
                 for key, width in (("precision", 7), ("recall", 7), ("f1", 7), ("best_f1", 9))
             )
             print(f"{title:<26}{row['picks']:7d}{share:>7}{words}{row['cpu_s_per_image']:8.2f}")
+    print("best F1 of each image")
+    for title, row in found["pickers"].items():
+        for image, best in row.get("best_f1_per_image", {}).items():
+            print(f"{title:<26}{image:<32}{' '.join(f'{value or 0:.3f}' for value in best)}")
 
 
 def main() -> None:
