@@ -227,12 +227,13 @@ def show(name: str, found: dict[str, Any]) -> None:
             )
             print(f"{title:<26}{row['picks']:7d}{share:>7}{words}{row['cpu_s_per_image']:8.2f}")
     print("away from edges: F1 (best F1)")
-    for title, row in found["pickers"].items():
-        rows = [row["away_from_edges"][f"at_{t:g}_diameter"] for t in TOLERANCES if "picks" in row]
+    scored = {title: row for title, row in found["pickers"].items() if "picks" in row}
+    for title, row in scored.items():
+        rows = [row["away_from_edges"][f"at_{share:g}_diameter"] for share in TOLERANCES]
         print(f"{title:<26}" + "; ".join(f"{r['f1']:.3f} ({r['best_f1']:.3f})" for r in rows))
     print("best F1 of each image")
-    for title, row in found["pickers"].items():
-        for image, best in row.get("best_f1_per_image", {}).items():
+    for title, row in scored.items():
+        for image, best in row["best_f1_per_image"].items():
             print(f"{title:<26}{image:<32}{' '.join(f'{value or 0:.3f}' for value in best)}")
 
 
